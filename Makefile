@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# `make help` lists what there is.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD := build
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n')
+
+BUILD_PACKAGES := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libpcap-dev \
+	libmicrohttpd-dev libmnl-dev libcap-ng-dev uthash-dev
+TEST_PACKAGES := libcmocka-dev clang-14 clang-19 clang-format clang-tidy cppcheck python3 \
+	python3-jsonschema openssl curl iproute2 ethtool util-linux
+PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -DALPNSCOPE_VERSION='"$(VERSION)"'
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS)
+LDLIBS = $(shell pkg-config --libs $(PKGS)) -lelf -lz
+SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ARCH := $(shell uname -m)
+BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Iinclude -Ibpf \
+	-I/usr/include/$(ARCH)-linux-gnu -D__TARGET_ARCH_$(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
+
+SRC := $(wildcard user/*.c)
+OBJ := $(SRC:user/%.c=$(BUILD)/user/%.o)
+MODULES := $(filter-out user/main.c user/cmd_%.c,$(SRC))
+SAN_OBJ := $(MODULES:user/%.c=$(BUILD)/san/%.o)
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+PROG := $(patsubst tests/prog/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/test_*.c))
+LIVE := $(wildcard tests/live/test_*.py)
+SKEL := $(BUILD)/alpnscope.skel.h
+
+all: $(BUILD)/alpnscope ## build build/alpnscope (the default)
+
+$(BUILD)/alpnscope: $(OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/user/%.o: user/%.c Makefile | $(SKEL)
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/alpnscope.bpf.o: bpf/alpnscope.bpf.c Makefile
+	$(say) BPF $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(SKEL): $(BUILD)/alpnscope.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name alpnscope_bpf > $@.tmp
+	$(Q)mv $@.tmp $@
+
+# Tests link the modules (never main or a subcommand), sanitizers on.
+$(BUILD)/san/%.o: user/%.c Makefile | $(SKEL)
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(WARN) $(SANITIZE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libtested.a: $(SAN_OBJ)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libtested.a Makefile
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib -std=gnu11 $(WARN) $(SANITIZE) -MMD -MP -o $@ $< \
+		$(BUILD)/libtested.a $(LDLIBS) -lcmocka
+
+$(BUILD)/tests/%: tests/prog/%.c $(BUILD)/libtested.a Makefile
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib -std=gnu11 $(WARN) $(SANITIZE) -MMD -MP -o $@ $< \
+		$(BUILD)/libtested.a $(LDLIBS) -lcmocka
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/san/*.d $(BUILD)/tests/*.d)
+
+tests: all $(UNIT) $(PROG) ## build the test programs, run none
+
+test: test-deps ## install what the tests need, run every test (root for all of them)
+	+$(MAKE) --no-print-directory tests
+	tests/run $(UNIT) $(PROG) $(LIVE)
+
+run: deps ## install what building needs, build, observe this host (root)
+	+$(MAKE) --no-print-directory all
+	$(BUILD)/alpnscope run
+
+# Installs the missing ones of a list of Debian packages, saying which. None of ours starts
+# a daemon.
+define install_packages
+	@missing=; for p in $(1); do \
+		s=$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null); \
+		[ "$$s" = installed ] || missing="$$missing $$p"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	echo "installing Debian packages:$$missing"; \
+	[ "$$(id -u)" = 0 ] || { echo "not root; next: sudo apt-get install$$missing" >&2; exit 1; }; \
+	export DEBIAN_FRONTEND=noninteractive; mkdir -p $(BUILD); \
+	try() { apt-get install -qq -y --no-install-recommends $$missing >$(BUILD)/apt.log 2>&1 </dev/null; }; \
+	try || { apt-get update -qq && try; } || { cat $(BUILD)/apt.log >&2; exit 1; }
+endef
+
+deps: ## install what building needs (Debian packages; root if some are missing)
+	$(call install_packages,$(BUILD_PACKAGES))
+
+test-deps: deps
+	$(call install_packages,$(TEST_PACKAGES))
+	tests/testroot.sh
+
+install: all ## install below DESTDIR PREFIX (default /usr/local)
+	install -D -m 0755 $(BUILD)/alpnscope $(DESTDIR)$(PREFIX)/bin/alpnscope
+	install -d $(DESTDIR)$(PREFIX)/share/doc/alpnscope
+	install -m 0644 README.md docs/*.md docs/*.json $(DESTDIR)$(PREFIX)/share/doc/alpnscope
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+.PHONY: all tests test test-deps run deps install clean help
+.DELETE_ON_ERROR:
+.SECONDARY:

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* alpnscope.bpf.c - the entry points. They look and always let the packet pass. */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_helpers.h>
+
+#include "alpnscope/engine.h"
+#include "target.bpf.h"
+
+char _license[] SEC("license") = "GPL";
+
+AS_INLINE int look(struct __sk_buff *skb, __u32 hook, int ethernet)
+{
+	struct as_frame frame;
+	struct as_packet pkt = {};
+	int parsed;
+
+	as_frame(skb, &frame);
+	parsed = ethernet ? as_parse_ethernet(&frame, &pkt) : as_parse_ip(&frame, &pkt);
+	as_on_frame(skb, &frame, &pkt, parsed, hook);
+	return TC_ACT_UNSPEC; /* the same number as TCX_NEXT */
+}
+
+SEC("tc")
+int alpnscope_in(struct __sk_buff *skb)
+{
+	return look(skb, AS_INGRESS, 1);
+}
+
+SEC("tc")
+int alpnscope_out(struct __sk_buff *skb)
+{
+	return look(skb, AS_EGRESS, 1);
+}
+
+/* Devices without a link header: tun, wireguard, ipip. */
+SEC("tc")
+int alpnscope_in3(struct __sk_buff *skb)
+{
+	return look(skb, AS_INGRESS, 0);
+}
+
+SEC("tc")
+int alpnscope_out3(struct __sk_buff *skb)
+{
+	return look(skb, AS_EGRESS, 0);
+}
+
+/* Called by the agent with BPF_PROG_TEST_RUN, never attached; the "packet" is a
+ * struct as_due behind room for an Ethernet header. Only programs end flows. */
+SEC("tc")
+int alpnscope_due(struct __sk_buff *skb)
+{
+	struct as_due due;
+
+	if (bpf_skb_load_bytes(skb, AS_ETH_HLEN, &due, sizeof(due)))
+		return -1;
+	as_expire(skb, &due, AS_END_TIMEOUT);
+	return 0;
+}

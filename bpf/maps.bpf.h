@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* maps.bpf.h - what the programs share with each other and with the agent. */
+#ifndef ALPNSCOPE_MAPS_BPF_H
+#define ALPNSCOPE_MAPS_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "alpnscope/counters.h"
+#include "alpnscope/engine.h"
+
+/* Records for the agent. Sizes of events and flows may be set by it before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} events SEC(".maps");
+
+/* HASH, never LRU: an eviction could not be counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, AS_FLOWS_DEFAULT);
+	__type(key, struct as_tuple);
+	__type(value, struct as_flow);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, AS_GATES);
+	__type(key, __u32);
+	__type(value, __s32);
+} gates SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, AS_RECENTS);
+	__type(key, __u32);
+	__type(value, struct as_recent);
+} recents SEC(".maps");
+
+/* One a hook: ingress and egress can nest on one CPU. By size, not type: with BTF the
+ * kernel would refuse the lock inside. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, AS_HOOKS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct as_scratch));
+} scratches SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, AS_COUNTER_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+/* Set by the agent before loading. */
+const volatile __u64 seed = 0;
+/* A load for BPF_PROG_TEST_RUN: the clock is test_now, and no sender is looked up (the
+ * kernel's test packet has a socket of its own). */
+const volatile _Bool testing = 0;
+
+/* Written by the agent while it runs.
+ * asleep: wake it for a record; idle: wake it also for a new flow, which may expire. */
+volatile __u32 asleep = 0;
+volatile __u32 idle = 0;
+volatile __u64 test_now = 0;
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* target.bpf.h - port.h's functions for TC programs; `env` is the skb. */
+#ifndef ALPNSCOPE_TARGET_BPF_H
+#define ALPNSCOPE_TARGET_BPF_H
+
+#include <bpf/bpf_core_read.h>
+
+#include "maps.bpf.h"
+
+/* The few kernel fields that tell who sends a frame, found by CO-RE (BTF). */
+typedef struct {
+	int owned;
+} __attribute__((preserve_access_index)) socket_lock_t;
+
+struct sock {
+	socket_lock_t sk_lock;
+} __attribute__((preserve_access_index));
+
+struct task_struct {
+	int tgid;
+	struct task_struct *group_leader;
+	char comm[16];
+} __attribute__((preserve_access_index));
+
+AS_INLINE void as_frame(AS_ENV *env, struct as_frame *frame)
+{
+	frame->env = env;
+	frame->data = (const __u8 *)(long)env->data;
+	frame->data_end = (const __u8 *)(long)env->data_end;
+	frame->len = env->len;
+}
+
+AS_INLINE int as_load(AS_ENV *env, __u32 off, void *dst, __u32 len)
+{
+	return (int)bpf_skb_load_bytes(env, off, dst, len);
+}
+
+AS_INLINE __u64 as_time(AS_ENV *env)
+{
+	(void)env;
+	return testing ? test_now : bpf_ktime_get_ns();
+}
+
+AS_INLINE __u32 as_ifindex(AS_ENV *env)
+{
+	return env->ifindex;
+}
+
+AS_INLINE __u64 as_seed(AS_ENV *env)
+{
+	(void)env;
+	return seed;
+}
+
+AS_INLINE void as_count(AS_ENV *env, __u32 counter)
+{
+	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
+
+	(void)env;
+	if (value)
+		*value += 1;
+}
+
+AS_INLINE __s32 *as_gate(AS_ENV *env, __u32 hash)
+{
+	__u32 at = hash & (AS_GATES - 1);
+
+	(void)env;
+	return bpf_map_lookup_elem(&gates, &at);
+}
+
+AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash)
+{
+	__u32 at = hash & (AS_RECENTS - 1);
+
+	(void)env;
+	return bpf_map_lookup_elem(&recents, &at);
+}
+
+AS_INLINE struct as_scratch *as_scratch(AS_ENV *env, __u32 hook)
+{
+	(void)env;
+	return bpf_map_lookup_elem(&scratches, &hook);
+}
+
+AS_INLINE struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key)
+{
+	(void)env;
+	return bpf_map_lookup_elem(&flows, key);
+}
+
+/* An empty, discarded record is the only way to wake without data. */
+AS_INLINE void as_wake(void)
+{
+	void *none = bpf_ringbuf_reserve(&events, 8, 0);
+
+	if (none)
+		bpf_ringbuf_discard(none, BPF_RB_FORCE_WAKEUP);
+}
+
+AS_INLINE int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct as_flow *flow)
+{
+	int rc = (int)bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
+
+	(void)env;
+	if (!rc && idle)
+		as_wake();
+	return rc;
+}
+
+AS_INLINE void as_flow_del(AS_ENV *env, const struct as_tuple *key)
+{
+	(void)env;
+	bpf_map_delete_elem(&flows, key);
+}
+
+AS_INLINE void as_lock(struct as_flow *f)
+{
+	bpf_spin_lock(&f->lock);
+}
+
+AS_INLINE void as_unlock(struct as_flow *f)
+{
+	bpf_spin_unlock(&f->lock);
+}
+
+/* The agent sets `asleep` and then looks at the ring once more. If it set it after we
+ * looked, it may have missed this record: look again (the commit is a full barrier). */
+AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size)
+{
+	__u32 sleeps = asleep;
+	long rc = bpf_ringbuf_output(&events, (void *)hs, size,
+				     sleeps ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+
+	(void)env;
+	if (!rc && !sleeps && asleep)
+		as_wake();
+	return (int)rc;
+}
+
+/* The current task is the sender only while it holds the socket: a softirq transmits for
+ * whoever happens to be on the CPU. */
+AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner)
+{
+	struct __sk_buff *skb = env;
+	struct task_struct *task;
+	struct sock *sk;
+
+	if (testing)
+		return;
+	owner->cookie = bpf_get_socket_cookie(skb);
+	if (!owner->cookie || !skb->sk)
+		return;
+	sk = (struct sock *)bpf_skc_to_tcp_sock(skb->sk); /* a tcp_sock begins with its sock */
+	if (!sk || !sk->sk_lock.owned)
+		return;
+	task = (struct task_struct *)bpf_get_current_task();
+	owner->pid = (__u32)BPF_CORE_READ(task, tgid);
+	BPF_CORE_READ_INTO(&owner->comm, task, group_leader, comm);
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * flow.h - a handshake in progress, as the table holds it.
+ *
+ * A flow goes INIT -> OPEN -> CLOSED and only as_close() (engine.h) ends it. A deleted
+ * table element is reused at once, so a stale pointer may see the next key's value:
+ * state and tuple are compared under the lock before every write.
+ */
+#ifndef ALPNSCOPE_FLOW_H
+#define ALPNSCOPE_FLOW_H
+
+#include "handshake.h"
+#include "port.h"
+#include "wire.h"
+
+#define AS_FLOWS_DEFAULT 16384
+#define AS_GATES 32768 /* power of two */
+#define AS_RECENTS 65536 /* power of two */
+#define AS_ANSWER_NS 10000000000ULL /* wait for the server's answer: 10 s */
+
+enum as_state { AS_INIT, AS_OPEN, AS_CLOSED };
+
+/**
+ * struct as_tuple - a connection's two ends, sorted, so that both directions have one
+ * key. No interface: a frame that crosses a veth and a bridge is one connection.
+ * Addresses are raw network order (IPv4 mapped to IPv6), ports host order.
+ */
+struct as_tuple {
+	__u64 lo_addr[2];
+	__u64 hi_addr[2];
+	__u16 lo_port;
+	__u16 hi_port;
+	__u32 family;
+};
+
+AS_ASSERT(sizeof(struct as_tuple) == 40, "as_tuple has no hidden padding: it is a hash key");
+
+/**
+ * struct as_flow - one handshake in progress.
+ * @due: when it is given up, on as_time()'s clock
+ * @server_seq: the server's next sequence number, by the hello's ACK
+ * @server_seq_known: 0 when the hello came with the SYN (RFC 7413)
+ * @session_id: the client's, padded with zeros
+ */
+struct as_flow {
+	AS_LOCK lock;
+	__u32 state;
+	struct as_tuple key;
+	__u64 due;
+	__u32 server_seq;
+	__u32 server_seq_known;
+	__u8 session_id[AS_SESSION_ID_MAX];
+	struct as_handshake rec;
+};
+
+/** struct as_recent - the last handshake of a hash: 8 bytes of each random. */
+struct as_recent {
+	__u64 client;
+	__u64 server;
+};
+
+/** struct as_due - which flow the program alpnscope_due shall end. */
+struct as_due {
+	struct as_tuple key;
+	__u64 due;
+};
+
+#endif

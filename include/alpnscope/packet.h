@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* packet.h - from a frame to its TCP segment: tuple, sequence, payload window. */
+#ifndef ALPNSCOPE_PACKET_H
+#define ALPNSCOPE_PACKET_H
+
+#include "flow.h"
+#include "port.h"
+#include "wire.h"
+
+/* The target's, see port.h. */
+AS_INLINE int as_load(AS_ENV *env, __u32 off, void *dst, __u32 len);
+
+/**
+ * struct as_frame - a frame as its hook hands it over.
+ * @data, @data_end: the part that can be read directly (may be less than the frame)
+ * @len: bytes of the whole frame
+ */
+struct as_frame {
+	AS_ENV *env;
+	const __u8 *data;
+	const __u8 *data_end;
+	__u32 len;
+};
+
+/**
+ * struct as_packet - one TCP segment.
+ * @from_lo: the `lo` end of the tuple sent it
+ * @flags: AS_TCP_*
+ * @seq: of the first payload byte
+ * @payload: frame offset of the first payload byte
+ * @payload_len: payload by the IP length: an Ethernet trailer is not payload
+ * @avail: how much of it the frame holds (less when cut by snaplen)
+ */
+struct as_packet {
+	struct as_tuple key;
+	__u8 from_lo;
+	__u8 flags;
+	__u16 pad;
+	__u32 seq;
+	__u32 ack;
+	__u32 payload;
+	__u32 payload_len;
+	__u32 avail;
+};
+
+enum as_parsed {
+	AS_PARSED = 0,
+	AS_NOT_TCP = 1, /* nothing to us */
+	AS_FRAGMENT = 2, /* a fragment of an IP packet that carries TCP */
+};
+
+/**
+ * as_view - @len bytes (a constant) at frame offset @off.
+ * @copy: room for them, used when they cannot be read directly
+ * Returns a pointer to the bytes, or NULL when the frame ends before.
+ */
+AS_INLINE const __u8 *as_view(const struct as_frame *fr, __u32 off, __u32 len, __u8 *copy)
+{
+#ifdef __bpf__
+	as_barrier(off);
+	if (off < 0x8000) { /* the verifier follows packet offsets below 0xffff only */
+		const __u8 *p = fr->data + off;
+
+		if (p + len <= fr->data_end)
+			return p;
+	}
+	/* GRO and TSO leave headers or payload in fragments. */
+	return as_load(fr->env, off, copy, len) ? 0 : copy;
+#else
+	(void)copy;
+	return fr->len >= len && off <= fr->len - len ? fr->data + off : 0;
+#endif
+}
+
+AS_INLINE void as_swap64(__u64 *a, __u64 *b)
+{
+	__u64 t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+/* Put the smaller end first; any total order will do. */
+AS_INLINE void as_tuple_sort(struct as_packet *p)
+{
+	struct as_tuple *k = &p->key;
+	__u16 port = k->lo_port;
+
+	p->from_lo = 1;
+	if (k->lo_addr[1] != k->hi_addr[1]) {
+		if (k->lo_addr[1] < k->hi_addr[1])
+			return;
+	} else if (k->lo_addr[0] != k->hi_addr[0]) {
+		if (k->lo_addr[0] < k->hi_addr[0])
+			return;
+	} else if (k->lo_port <= k->hi_port) {
+		return;
+	}
+	p->from_lo = 0;
+	as_swap64(&k->lo_addr[0], &k->hi_addr[0]);
+	as_swap64(&k->lo_addr[1], &k->hi_addr[1]);
+	k->lo_port = k->hi_port;
+	k->hi_port = port;
+}
+
+/** as_tuple_equal - the same connection. */
+AS_INLINE int as_tuple_equal(const struct as_tuple *a, const struct as_tuple *b)
+{
+	return a->lo_addr[0] == b->lo_addr[0] && a->lo_addr[1] == b->lo_addr[1] &&
+	       a->hi_addr[0] == b->hi_addr[0] && a->hi_addr[1] == b->hi_addr[1] &&
+	       a->lo_port == b->lo_port && a->hi_port == b->hi_port && a->family == b->family;
+}
+
+AS_INLINE __u64 as_mix(__u64 h, __u64 word)
+{
+	h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
+	return h ^ h >> 32;
+}
+
+/**
+ * as_tuple_hash - the hash of a sorted tuple.
+ * @seed: secret, so that nobody outside can aim connections at one place
+ */
+AS_INLINE __u32 as_tuple_hash(const struct as_tuple *k, __u64 seed)
+{
+	__u64 h = as_mix(seed, k->lo_addr[0]);
+
+	h = as_mix(h, k->lo_addr[1]);
+	h = as_mix(h, k->hi_addr[0]);
+	h = as_mix(h, k->hi_addr[1]);
+	h = as_mix(h, (__u64)k->lo_port << 32 | (__u64)k->hi_port << 16 | k->family);
+	return (__u32)as_mix(h, seed);
+}
+
+/* RFC 9293 section 3.1; @end is the frame offset where the IP packet ends. */
+AS_INLINE int as_parse_tcp(const struct as_frame *fr, __u32 off, __u32 end, struct as_packet *p)
+{
+	__u8 copy[AS_TCP_HLEN];
+	const __u8 *t = as_view(fr, off, AS_TCP_HLEN, copy);
+	__u32 hlen;
+
+	if (!t)
+		return AS_NOT_TCP;
+	hlen = (__u32)(t[12] >> 4) * 4;
+	if (hlen < AS_TCP_HLEN || off + hlen > end)
+		return AS_NOT_TCP;
+	p->key.lo_port = as_be16(t);
+	p->key.hi_port = as_be16(t + 2);
+	p->seq = as_be32(t + 4);
+	p->ack = as_be32(t + 8);
+	p->flags = t[13];
+	if (p->flags & AS_TCP_SYN) /* TCP Fast Open: data follow the SYN's own number */
+		p->seq++;
+	p->payload = off + hlen;
+	p->payload_len = end - p->payload;
+	p->avail = fr->len > p->payload ? as_min(fr->len - p->payload, p->payload_len) : 0;
+	as_tuple_sort(p);
+	return AS_PARSED;
+}
+
+AS_INLINE int as_parse_ipv4(const struct as_frame *fr, __u32 off, struct as_packet *p)
+{
+	__u8 copy[AS_IPV4_HLEN];
+	const __u8 *ip = as_view(fr, off, AS_IPV4_HLEN, copy);
+	__u32 hlen, len;
+
+	if (!ip || ip[0] >> 4 != 4 || ip[9] != AS_IPPROTO_TCP)
+		return AS_NOT_TCP;
+	hlen = (__u32)(ip[0] & 15) * 4;
+	len = as_be16(ip + 2);
+	if (!len) /* BIG TCP, and TSO captures: longer than the field can say */
+		len = fr->len - off;
+	if (hlen < AS_IPV4_HLEN || len < hlen)
+		return AS_NOT_TCP;
+	if (as_be16(ip + 6) & AS_IPV4_FRAG_MASK)
+		return AS_FRAGMENT;
+	AS_MEMSET(p->key.lo_addr, 0, 32);
+	AS_MEMSET((__u8 *)p->key.lo_addr + 10, 0xff, 2); /* ::ffff:a.b.c.d, */
+	AS_MEMSET((__u8 *)p->key.hi_addr + 10, 0xff, 2); /* RFC 4291 section 2.5.5.2 */
+	AS_MEMCPY((__u8 *)p->key.lo_addr + 12, ip + 12, 4);
+	AS_MEMCPY((__u8 *)p->key.hi_addr + 12, ip + 16, 4);
+	p->key.family = 4;
+	return as_parse_tcp(fr, off + hlen, off + len, p);
+}
+
+AS_INLINE int as_parse_ipv6(const struct as_frame *fr, __u32 off, struct as_packet *p)
+{
+	__u8 copy[AS_IPV6_HLEN];
+	const __u8 *ip = as_view(fr, off, AS_IPV6_HLEN, copy);
+	__u32 len;
+
+	if (!ip || ip[0] >> 4 != 6)
+		return AS_NOT_TCP;
+	if (ip[6] == AS_IPPROTO_FRAGMENT) {
+		const __u8 *next = as_view(fr, off + AS_IPV6_HLEN, 1, copy);
+
+		return next && *next == AS_IPPROTO_TCP ? AS_FRAGMENT : AS_NOT_TCP;
+	}
+	if (ip[6] != AS_IPPROTO_TCP)
+		return AS_NOT_TCP;
+	len = as_be16(ip + 4);
+	if (!len) /* BIG TCP, as above */
+		len = fr->len - off - AS_IPV6_HLEN;
+	AS_MEMCPY(p->key.lo_addr, ip + 8, 16);
+	AS_MEMCPY(p->key.hi_addr, ip + 24, 16);
+	p->key.family = 6;
+	return as_parse_tcp(fr, off + AS_IPV6_HLEN, off + AS_IPV6_HLEN + len, p);
+}
+
+/**
+ * as_parse - find the TCP segment in a frame.
+ * @off: frame offset of the header that @ethertype names
+ * @ethertype: AS_ETH_P_*, host order; one VLAN tag may stand there
+ * @p: filled when AS_PARSED is returned
+ * Returns enum as_parsed.
+ */
+AS_INLINE int as_parse(const struct as_frame *fr, __u32 off, __u16 ethertype, struct as_packet *p)
+{
+	if (ethertype == AS_ETH_P_8021Q || ethertype == AS_ETH_P_8021AD) {
+		__u8 copy[2];
+		const __u8 *type = as_view(fr, off + 2, 2, copy);
+
+		if (!type)
+			return AS_NOT_TCP;
+		ethertype = as_be16(type);
+		off += AS_VLAN_HLEN;
+	}
+	if (ethertype == AS_ETH_P_IPV4)
+		return as_parse_ipv4(fr, off, p);
+	if (ethertype == AS_ETH_P_IPV6)
+		return as_parse_ipv6(fr, off, p);
+	return AS_NOT_TCP;
+}
+
+/** as_parse_ethernet - as_parse for a frame that begins with an Ethernet header. */
+AS_INLINE int as_parse_ethernet(const struct as_frame *fr, struct as_packet *p)
+{
+	__u8 copy[2];
+	const __u8 *type = as_view(fr, AS_ETH_HLEN - 2, 2, copy);
+
+	return type ? as_parse(fr, AS_ETH_HLEN, as_be16(type), p) : AS_NOT_TCP;
+}
+
+/** as_parse_ip - as_parse for a frame that begins with an IP header (tun, wireguard). */
+AS_INLINE int as_parse_ip(const struct as_frame *fr, struct as_packet *p)
+{
+	__u8 copy[1];
+	const __u8 *first = as_view(fr, 0, 1, copy);
+
+	if (!first)
+		return AS_NOT_TCP;
+	return as_parse(fr, 0, *first >> 4 == 6 ? AS_ETH_P_IPV6 : AS_ETH_P_IPV4, p);
+}
+
+#endif

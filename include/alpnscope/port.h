@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * port.h - the BPF/native switch.
+ *
+ * The engine (packet.h to engine.h) is written once. Whoever includes engine.h is a
+ * target (bpf/target.bpf.h or user/native.c) and defines these; `env` is the
+ * target's own business (the skb for BPF, the engine for native):
+ *
+ *   void as_frame(AS_ENV *env, struct as_frame *)  the frame at hand
+ *   int as_load(AS_ENV *env, __u32 off, void *dst, __u32 len)
+ *       copy len (> 0) bytes at frame offset off; 0, or negative if not all there
+ *   __u64 as_time(AS_ENV *env)                     ns, one clock for all records
+ *   __u32 as_ifindex(AS_ENV *env)                  where the frame was seen
+ *   __u64 as_seed(AS_ENV *env)                     secret of the tuple hash
+ *   void  as_count(AS_ENV *env, __u32 counter)     add 1, see counters.h
+ *   __s32 *as_gate(AS_ENV *env, __u32 hash)        handshakes in progress there
+ *   struct as_recent *as_recent(AS_ENV *env, __u32 hash)
+ *   struct as_scratch *as_scratch(AS_ENV *env, __u32 hook)
+ *   struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key)
+ *   int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct as_flow *)
+ *       0, -AS_EEXIST, -AS_E2BIG when the table is full, or another negative value
+ *   void as_flow_del(AS_ENV *env, const struct as_tuple *key)
+ *   as_lock(struct as_flow *), as_unlock(struct as_flow *)
+ *       no helper and no call in between (Linux 5.10 verifier)
+ *   int as_emit(AS_ENV *env, const struct as_handshake *, __u32 size)
+ *       hand a record to the agent; negative when there is no room
+ *   void as_owner(AS_ENV *env, struct as_owner *)  who sends this frame, if known
+ */
+#ifndef ALPNSCOPE_PORT_H
+#define ALPNSCOPE_PORT_H
+
+#include <linux/types.h>
+
+#ifdef __bpf__
+#include <linux/bpf.h>
+#define AS_LOCK struct bpf_spin_lock /* BTF: a typedef would hide it from the kernel */
+#define AS_ENV struct __sk_buff
+/* A stage of the engine is a global function: the verifier walks it once, for any
+ * arguments, and not once for each path that leads to it. Up to Linux 5.10 such a
+ * function takes the context and numbers only. */
+#define AS_STAGE __attribute__((noinline))
+/* Everything is inlined: before Linux 6.x a global function takes no pointer. */
+#define AS_INLINE static inline __attribute__((always_inline, unused))
+/* Keeps the compiler from moving a bounds check away from its use. */
+#define as_barrier(x) __asm__ volatile("" : "+r"(x))
+#else
+#define AS_ENV void
+#define AS_STAGE static __attribute__((unused))
+#define AS_LOCK __u32 /* as large as struct bpf_spin_lock: the layouts are one */
+#define AS_INLINE static inline __attribute__((unused))
+#define as_barrier(x) ((void)0)
+#endif
+
+/* Read or write a field of scratch memory afresh. The verifier does not follow the values
+ * of map memory: a number that went through it carries no history, so the states of a
+ * loop's rounds and exits are equal and are walked once, not once a path. */
+#define AS_FRESH(field) (*(volatile __typeof__(field) *)&(field))
+
+/* What a target's as_flow_add() returns (negated), by <asm-generic/errno-base.h>. */
+#define AS_E2BIG 7
+#define AS_EEXIST 17
+
+#define AS_ASSERT(cond, why) _Static_assert(cond, why)
+
+#define AS_MEMCPY(d, s, n) __builtin_memcpy(d, s, n)
+#define AS_MEMSET(d, c, n) __builtin_memset(d, c, n)
+
+/** as_add - add to a counter that several CPUs change (no result: Linux 5.10). */
+AS_INLINE void as_add(__s32 *counter, __s32 n)
+{
+	__sync_fetch_and_add(counter, n);
+}
+
+/** as_be16 - two bytes in network order at @p, any alignment, as a host number. */
+AS_INLINE __u16 as_be16(const __u8 *p)
+{
+	return (__u16)(p[0] << 8 | p[1]);
+}
+
+/** as_be24 - three bytes in network order at @p as a host number. */
+AS_INLINE __u32 as_be24(const __u8 *p)
+{
+	return (__u32)p[0] << 16 | (__u32)p[1] << 8 | p[2];
+}
+
+/** as_be32 - four bytes in network order at @p, any alignment, as a host number. */
+AS_INLINE __u32 as_be32(const __u8 *p)
+{
+	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
+}
+
+/** as_min - the smaller of two unsigned numbers. */
+AS_INLINE __u32 as_min(__u32 a, __u32 b)
+{
+	return a < b ? a : b;
+}
+
+#endif

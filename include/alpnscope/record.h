@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* record.h - TLS records: what a segment's payload begins with. */
+#ifndef ALPNSCOPE_RECORD_H
+#define ALPNSCOPE_RECORD_H
+
+#include "packet.h"
+#include "wire.h"
+
+enum as_begin {
+	AS_BEGIN_OTHER, /* not a record, or one of no interest */
+	AS_BEGIN_CLIENT_HELLO,
+	AS_BEGIN_SERVER_HELLO,
+	AS_BEGIN_ALERT,
+	AS_BEGIN_PREFIX, /* too short to tell, fits a hello so far */
+};
+
+/**
+ * struct as_record - the record at one place of a payload.
+ * @begin: enum as_begin
+ * @off: frame offset of the record's header
+ * @len: bytes of its fragment, header left out
+ * @message_len: bytes of the hello, its own header included, by that header
+ * @level, @desc: the alert
+ */
+struct as_record {
+	__u32 begin;
+	__u32 off;
+	__u32 len;
+	__u32 message_len;
+	__u8 level;
+	__u8 desc;
+};
+
+/* A record header of at least 3 bytes: a type that may open a handshake, version 3.x
+ * with x <= 4 (record versions stop at 3.3; 3.4 is seen in the wild). */
+AS_INLINE int as_is_record(const __u8 *b)
+{
+	return (b[0] == AS_REC_HANDSHAKE || b[0] == AS_REC_ALERT) && b[1] == 3 && b[2] <= 4;
+}
+
+AS_INLINE void as_record_alert(const __u8 *b, struct as_record *r)
+{
+	r->begin = AS_BEGIN_ALERT;
+	r->len = AS_ALERT_LEN;
+	r->level = b[AS_REC_HLEN];
+	r->desc = b[AS_REC_HLEN + 1];
+}
+
+/* Fewer bytes than a hello's first fields take: what the payload may still become. */
+AS_INLINE void as_record_short(const struct as_frame *fr, __u32 off, __u32 avail,
+			       struct as_record *r)
+{
+	__u8 copy[AS_REC_HLEN + AS_ALERT_LEN];
+	const __u8 *b = as_view(fr, off, 1, copy);
+	__u8 type;
+
+	if (!b)
+		return;
+	type = *b;
+	if (type == AS_REC_ALERT) {
+		b = avail >= sizeof(copy) ? as_view(fr, off, sizeof(copy), copy) : 0;
+		if (b && as_be16(b + 3) == AS_ALERT_LEN)
+			as_record_alert(b, r);
+		return;
+	}
+	b = avail > AS_REC_HLEN ? as_view(fr, off + AS_REC_HLEN, 1, copy) : 0;
+	if (avail <= AS_REC_HLEN || (b && (*b == AS_HS_CLIENT_HELLO || *b == AS_HS_SERVER_HELLO)))
+		r->begin = AS_BEGIN_PREFIX;
+}
+
+/**
+ * as_record_at - what record stands at frame offset @off.
+ * @avail: payload bytes from there on
+ *
+ * A hello is told from chance by type, version, a length of at most 2^14 and the
+ * legacy version inside it (3.x; 0x7fxx in drafts of TLS 1.3): 1 in 2^26 for an
+ * encrypted handshake record, which begins the same way.
+ */
+AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, struct as_record *r)
+{
+	__u8 copy[AS_REC_HLEN + AS_HS_HLEN + 2] = {};
+	const __u8 *b;
+
+	r->begin = AS_BEGIN_OTHER;
+	r->off = off;
+	/* Nearly every data packet leaves here. */
+	b = avail >= 3 ? as_view(fr, off, 3, copy) : 0;
+	if (!b || !as_is_record(b))
+		return;
+	if (avail < sizeof(copy)) {
+		as_record_short(fr, off, avail, r);
+		return;
+	}
+	b = as_view(fr, off, sizeof(copy), copy);
+	if (!b)
+		return;
+	r->len = as_be16(b + 3);
+	if (b[0] == AS_REC_ALERT) {
+		if (r->len == AS_ALERT_LEN)
+			as_record_alert(b, r);
+		return;
+	}
+	r->message_len = AS_HS_HLEN + as_be24(b + 6);
+	if (!r->len || r->len > AS_REC_MAX)
+		return;
+	/* A record of under 6 bytes splits the message header: the rest is elsewhere. */
+	if (r->len >= AS_HS_HLEN + 2 &&
+	    (r->message_len > 4 * AS_REC_MAX || (b[9] != 3 && b[9] != AS_TLS13_DRAFT)))
+		return;
+	if (b[5] == AS_HS_CLIENT_HELLO)
+		r->begin = AS_BEGIN_CLIENT_HELLO;
+	else if (b[5] == AS_HS_SERVER_HELLO)
+		r->begin = AS_BEGIN_SERVER_HELLO;
+}
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* wire.h - protocol numbers, each with the document that defines it. */
+#ifndef ALPNSCOPE_WIRE_H
+#define ALPNSCOPE_WIRE_H
+
+/* Ethernet: IEEE 802.3, 802.1Q; numbers from the IANA ethertype registry. */
+#define AS_ETH_HLEN 14
+#define AS_ETH_P_IPV4 0x0800
+#define AS_ETH_P_IPV6 0x86dd
+#define AS_ETH_P_8021Q 0x8100
+#define AS_ETH_P_8021AD 0x88a8
+#define AS_VLAN_HLEN 4
+
+/* IPv4: RFC 791. IPv6: RFC 8200. TCP: RFC 9293. */
+#define AS_IPV4_HLEN 20
+#define AS_IPV4_FRAG_MASK 0x3fff /* MF flag and fragment offset */
+#define AS_IPV6_HLEN 40
+#define AS_IPPROTO_TCP 6
+#define AS_IPPROTO_FRAGMENT 44
+#define AS_TCP_HLEN 20
+#define AS_TCP_FIN 0x01
+#define AS_TCP_SYN 0x02
+#define AS_TCP_RST 0x04
+#define AS_TCP_ACK 0x10
+
+/* TLS records: RFC 8446 section 5.1 (RFC 5246 section 6.2.1). */
+#define AS_REC_HLEN 5
+#define AS_REC_ALERT 21
+#define AS_REC_HANDSHAKE 22
+#define AS_REC_APPDATA 23
+#define AS_REC_MAX 16384 /* 2^14, the longest plaintext fragment */
+
+/* Handshake messages: RFC 8446 section 4. */
+#define AS_HS_HLEN 4
+#define AS_HS_CLIENT_HELLO 1
+#define AS_HS_SERVER_HELLO 2
+#define AS_RANDOM_LEN 32
+#define AS_SESSION_ID_MAX 32
+
+/* Versions: RFC 8446 section 4.1.2; drafts of TLS 1.3 are 0x7f00 + number. */
+#define AS_SSL30 0x0300
+#define AS_TLS10 0x0301
+#define AS_TLS12 0x0303
+#define AS_TLS13 0x0304
+#define AS_TLS13_DRAFT 0x7f
+
+/* Extensions: IANA "TLS ExtensionType Values". */
+#define AS_EXT_SERVER_NAME 0 /* RFC 6066 section 3 */
+#define AS_EXT_MAX_FRAGMENT_LENGTH 1
+#define AS_EXT_SUPPORTED_GROUPS 10 /* RFC 8422, RFC 7919 */
+#define AS_EXT_ALPN 16 /* RFC 7301 section 3.1 */
+#define AS_EXT_RECORD_SIZE_LIMIT 28 /* RFC 8449 */
+#define AS_EXT_SESSION_TICKET 35 /* RFC 5077 */
+#define AS_EXT_PRE_SHARED_KEY 41 /* RFC 8446 section 4.2.11 */
+#define AS_EXT_EARLY_DATA 42 /* RFC 8446 section 4.2.10 */
+#define AS_EXT_SUPPORTED_VERSIONS 43 /* RFC 8446 section 4.2.1 */
+#define AS_EXT_KEY_SHARE 51 /* RFC 8446 section 4.2.8 */
+#define AS_EXT_NPN 13172 /* draft-agl-tls-nextprotoneg-04 */
+#define AS_EXT_ECH 0xfe0d /* RFC 9849 */
+#define AS_SNI_HOST_NAME 0 /* RFC 6066 section 3 */
+
+/* Hybrid post-quantum groups: IANA "TLS Supported Groups". */
+#define AS_GROUP_P256_MLKEM768 0x11eb
+#define AS_GROUP_X25519_MLKEM768 0x11ec
+#define AS_GROUP_P384_MLKEM1024 0x11ed
+#define AS_GROUP_X25519_KYBER768 0x6399 /* the draft that browsers shipped first */
+
+#define AS_CIPHER_FALLBACK_SCSV 0x5600 /* RFC 7507 */
+
+/* Alerts: RFC 8446 section 6. */
+#define AS_ALERT_LEN 2
+#define AS_ALERT_WARNING 1
+#define AS_ALERT_FATAL 2
+#define AS_ALERT_CLOSE_NOTIFY 0
+#define AS_ALERT_NO_APPLICATION_PROTOCOL 120 /* RFC 7301 section 3.2 */
+
+#endif

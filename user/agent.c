@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+#include <bpf/libbpf.h>
+
+#include "alpnscope.skel.h"
+#include "control.h"
+#include "events.h"
+#include "http.h"
+#include "log.h"
+#include "loop.h"
+#include "metrics.h"
+#include "netif.h"
+#include "pipeline.h"
+#include "program.h"
+
+#define ERROR_MAX 512
+#define SERVICES_MAX 10000 /* whose observed expectation is kept */
+
+struct agent {
+	const struct options *opt;
+	struct loop *loop;
+	struct alpnscope_bpf *skel;
+	struct attach *attach;
+	struct netif *netif;
+	struct events *events;
+	struct identity *identity;
+	struct service_book *book;
+	struct aggregate *aggregate;
+	struct http *http;
+	struct control *control;
+	struct output out;
+	struct pipeline pipe;
+	int signals;
+	int ticker;
+	bool ready, stop;
+	bool ticking;
+};
+
+/* ---- what the parts call ---- */
+
+static bool is_local(const void *arg, const uint8_t addr[16])
+{
+	const struct agent *a = arg;
+
+	return netif_is_local(a->netif, addr);
+}
+
+static const char *ifname(const void *arg, unsigned int ifindex)
+{
+	const struct agent *a = arg;
+
+	return netif_name(a->netif, ifindex);
+}
+
+static void on_event(void *arg, const struct event *ev)
+{
+	struct agent *a = arg;
+
+	if (a->control)
+		control_event(a->control, ev);
+	output_event(&a->out, ev);
+}
+
+static int64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void on_record(void *arg, const struct as_handshake *hs)
+{
+	struct agent *a = arg;
+
+	a->pipe.wall_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	pipeline_record(&a->pipe, hs);
+}
+
+/* While handshakes are in progress, look for overdue ones; else sleep without a timer. */
+static void tick(void *arg, uint32_t ready)
+{
+	struct agent *a = arg;
+	bool busy = events_expire(a->events) > 0;
+
+	(void)ready;
+	if (busy != a->ticking)
+		loop_timer_set(a->loop, a->ticker, busy ? EVENTS_TICK_MS : 0);
+	a->ticking = busy;
+}
+
+static void on_ring(void *arg, uint32_t ready)
+{
+	struct agent *a = arg;
+
+	(void)ready;
+	events_read(a->events);
+	if (!a->ticking) {
+		loop_timer_set(a->loop, a->ticker, EVENTS_TICK_MS);
+		a->ticking = true;
+	}
+}
+
+static void on_signal(void *arg, uint32_t ready)
+{
+	struct agent *a = arg;
+	struct signalfd_siginfo info;
+
+	(void)ready;
+	if (read(a->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		a->stop = true;
+}
+
+static void on_time(void *arg, uint32_t ready)
+{
+	struct agent *a = arg;
+
+	(void)ready;
+	a->stop = true;
+}
+
+/* ---- interfaces ---- */
+
+static bool is_wanted(const struct agent *a, const char *name)
+{
+	if (!a->opt->interfaces)
+		return true;
+	for (unsigned int i = 0; i < a->opt->interfaces; i++)
+		if (!strcmp(a->opt->interface[i], name))
+			return true;
+	return false;
+}
+
+static int observe(struct agent *a, const struct netif_link *link)
+{
+	char error[ERROR_MAX];
+	int err =
+		attach_add(a->attach, link->index, link->name, link->arphrd, error, sizeof(error));
+
+	if (!err)
+		log_verbose("observing %s", link->name);
+	else if (err == -EPROTONOSUPPORT && !a->opt->interfaces)
+		log_verbose("%s", error);
+	else
+		log_error("%s", error);
+	return err;
+}
+
+static void on_interface(void *arg, const struct netif_change *change)
+{
+	struct agent *a = arg;
+	const struct netif_link *link = change->link;
+	bool wanted = is_wanted(a, link->name);
+
+	switch (change->event) {
+	case NETIF_APPEARED:
+	case NETIF_UP:
+		if (wanted && link->up)
+			observe(a, link);
+		break;
+	case NETIF_RENAMED:
+		if (wanted && link->up)
+			observe(a, link);
+		else if (!wanted)
+			attach_remove(a->attach, link->index, false);
+		break;
+	case NETIF_DOWN:
+		/* Our programs stay: it may come up again with traffic at once. */
+		break;
+	case NETIF_VANISHED:
+		attach_remove(a->attach, link->index, true);
+		break;
+	}
+}
+
+/* The interfaces that were named must be there, now. */
+static int check_named(const struct agent *a)
+{
+	for (unsigned int i = 0; i < a->opt->interfaces; i++) {
+		const char *name = a->opt->interface[i];
+		const struct netif_link *link = netif_by_name(a->netif, name);
+
+		if (!link) {
+			log_error("cannot attach to %s: no such interface; `alpnscope doctor` "
+				  "lists them",
+				  name);
+			return -ENODEV;
+		}
+		if (!link->up)
+			log_info("%s is down; it will be observed when it comes up", name);
+	}
+	return 0;
+}
+
+static int check_attached(const struct agent *a)
+{
+	struct attach_count n = attach_counts(a->attach);
+
+	if (n.attached || (a->opt->interfaces && !n.failed && !n.skipped))
+		return 0;
+	log_error("no interface could be observed; `alpnscope doctor` says why");
+	return -ENODEV;
+}
+
+/* ---- metrics ---- */
+
+static const char *on_metrics(void *arg, const char *accept, struct buf *out)
+{
+	static char libbpf[16];
+	struct agent *a = arg;
+	enum expo_format format = expo_negotiate(accept);
+	struct attach_count n = attach_counts(a->attach);
+	struct metrics_self self = {
+		.flow_table_limit = a->opt->flows,
+		.attached = n.attached,
+		.failed = n.failed,
+		.skipped = n.skipped,
+		.expectations_refused = service_refused(a->book),
+		.config_loaded = true,
+		.version = ALPNSCOPE_VERSION,
+		.libbpf = libbpf,
+		.hook = attach_hook_name(a->attach),
+	};
+
+	snprintf(libbpf, sizeof(libbpf), "%s", libbpf_version_string());
+	/* What waits in the ring was handed over by the kernel: count it first. */
+	events_read(a->events);
+	events_counters(a->events, self.counter);
+	self.in_flight = events_in_flight(a->events);
+	self.received = a->pipe.received;
+	self.counted = a->pipe.counted;
+	metrics_write(out, format, a->aggregate, &self);
+	return expo_content_type(format);
+}
+
+static bool on_ready(void *arg)
+{
+	return ((const struct agent *)arg)->ready;
+}
+
+/* ---- start and end ---- */
+
+static int fail(const char *error)
+{
+	log_error("%s", error);
+	return -1;
+}
+
+static int start_signals(struct agent *a)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	a->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (a->signals < 0)
+		return -errno;
+	return loop_add(a->loop, a->signals, EPOLLIN, on_signal, a);
+}
+
+static int start_book(struct agent *a)
+{
+	char error[ERROR_MAX];
+
+	a->book = service_new(SERVICES_MAX);
+	for (unsigned int i = 0; a->book && i < a->opt->expects; i++)
+		if (service_expect(a->book, a->opt->expect[i], error, sizeof(error))) {
+			log_error("--expect %s: %s", a->opt->expect[i], error);
+			return -EINVAL;
+		}
+	a->aggregate = aggregate_new(AGGREGATE_SERIES_DEFAULT);
+	a->identity = identity_new(is_local, a);
+	return a->book && a->aggregate && a->identity ? 0 : fail("out of memory");
+}
+
+static int start_services(struct agent *a)
+{
+	struct http_config web = {.listen_address = a->opt->listen_address,
+				  .telemetry_path = a->opt->telemetry_path,
+				  .metrics = on_metrics,
+				  .ready = on_ready,
+				  .arg = a};
+	char error[ERROR_MAX];
+
+	a->control = control_new(a->loop, a->opt->socket, error, sizeof(error));
+	if (!a->control)
+		return fail(error);
+	a->http = http_start(a->loop, &web, error, sizeof(error));
+	if (!a->http)
+		return fail(error);
+	if (!http_is_loopback(a->http))
+		log_info("%s is reachable from other hosts, in plain HTTP", http_address(a->http));
+	return 0;
+}
+
+static int start_kernel(struct agent *a)
+{
+	struct program_config config = {.flows = a->opt->flows};
+	char error[ERROR_MAX];
+
+	a->skel = program_load(&config, error, sizeof(error));
+	if (!a->skel)
+		return fail(error);
+	a->attach = attach_new(a->skel, a->opt->hook);
+	a->events = events_new(a->skel, on_record, a);
+	if (!a->attach || !a->events)
+		return fail(strerror(errno));
+	a->netif = netif_new(a->loop, on_interface, a, error, sizeof(error));
+	if (!a->netif)
+		return fail(error);
+	if (check_named(a) || check_attached(a))
+		return -1;
+	a->ticker = loop_timer(a->loop, EVENTS_TICK_MS, tick, a);
+	a->ticking = true;
+	if (a->ticker < 0)
+		return fail(strerror(-a->ticker));
+	return loop_add(a->loop, events_fd(a->events), EPOLLIN, on_ring, a);
+}
+
+static void say_ready(const struct agent *a, bool daemon)
+{
+	struct attach_count n = attach_counts(a->attach);
+
+	if (daemon)
+		log_info("ready: observing %u interface%s by %s; try: curl http://%s%s", n.attached,
+			 n.attached == 1 ? "" : "s", attach_hook_name(a->attach),
+			 http_address(a->http), a->opt->telemetry_path);
+	else
+		log_info("ready: observing %u interface%s by %s; Ctrl-C ends it", n.attached,
+			 n.attached == 1 ? "" : "s", attach_hook_name(a->attach));
+}
+
+static int start(struct agent *a, bool daemon)
+{
+	a->loop = loop_new();
+	if (!a->loop)
+		return fail(strerror(errno));
+	if (start_signals(a) || start_book(a))
+		return -1;
+	/* The socket before the kernel: a second agent must not attach first. */
+	if (daemon && start_services(a))
+		return -1;
+	if (start_kernel(a))
+		return -1;
+	if (a->opt->duration_ms) {
+		int timer = loop_timer(a->loop, a->opt->duration_ms, on_time, a);
+
+		if (timer < 0)
+			return fail(strerror(-timer));
+	}
+	return 0;
+}
+
+static void finish(struct agent *a)
+{
+	/* Detach first: what the kernel still hands over is read below. */
+	attach_free(a->attach);
+	if (a->events)
+		events_read(a->events);
+	if (a->netif)
+		netif_free(a->netif);
+	events_free(a->events);
+	program_free(a->skel);
+	if (a->http)
+		http_stop(a->http);
+	if (a->control)
+		control_free(a->control);
+	identity_free(a->identity);
+	service_free(a->book);
+	aggregate_free(a->aggregate);
+	loop_free(a->loop);
+	if (a->signals >= 0)
+		close(a->signals);
+	buf_free(&a->out.line);
+}
+
+int agent_run(const struct options *opt, bool daemon)
+{
+	struct agent a = {.opt = opt, .signals = -1};
+	int rc = EXIT_ERROR;
+
+	a.out = (struct output){.form = opt->form,
+				.filter = opt->filter,
+				.limit = opt->count,
+				.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
+	a.pipe = (struct pipeline){
+		.ifname = ifname, .ifname_arg = &a, .sink = on_event, .sink_arg = &a};
+	if (start(&a, daemon))
+		goto out;
+	a.pipe.identity = a.identity;
+	a.pipe.book = a.book;
+	a.pipe.aggregate = a.aggregate;
+	a.ready = true;
+	say_ready(&a, daemon);
+	output_header(&a.out);
+	while (!a.stop && !a.out.done) {
+		events_sleep(a.events);
+		loop_once(a.loop, -1);
+		events_awake(a.events);
+	}
+	rc = opt->fail_on_fallback && a.out.fallbacks ? EXIT_FINDING : EXIT_OK;
+out:
+	finish(&a);
+	return rc;
+}

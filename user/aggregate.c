@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "aggregate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS UINT64_C(1000000)
+
+/* OpenMetrics 1.0.0 wants `le` as a float in its shortest form, "1.0" for one. */
+const struct delay_bound aggregate_delay_bounds[AGGREGATE_DELAY_BUCKETS] = {
+	{MS / 10, "0.0001"},	{MS / 4, "0.00025"}, {MS / 2, "0.0005"}, {MS, "0.001"},
+	{MS * 5 / 2, "0.0025"}, {MS * 5, "0.005"},   {MS * 10, "0.01"},	 {MS * 25, "0.025"},
+	{MS * 50, "0.05"},	{MS * 100, "0.1"},   {MS * 250, "0.25"}, {MS * 500, "0.5"},
+	{MS * 1000, "1.0"},	{MS * 2500, "2.5"},  {MS * 5000, "5.0"}, {MS * 10000, "10.0"},
+	{UINT64_MAX, "+Inf"},
+};
+
+struct aggregate *aggregate_new(size_t max_series)
+{
+	struct aggregate *agg = calloc(1, sizeof(*agg));
+
+	if (agg)
+		agg->max_series = max_series;
+	return agg;
+}
+
+static void table_free(struct series *table)
+{
+	struct series *s, *next;
+
+	HASH_ITER (hh, table, s, next) {
+		HASH_DEL(table, s);
+		free(s);
+	}
+}
+
+void aggregate_free(struct aggregate *agg)
+{
+	if (!agg)
+		return;
+	table_free(agg->handshakes);
+	table_free(agg->evidence);
+	table_free(agg->services);
+	free(agg);
+}
+
+/* A name is a local workload; what has none can be invented from the wire (any port of
+ * this host or of a forwarded one), so it may fill a table by half only. */
+static bool has_room(struct series *table, size_t limit, const char *service)
+{
+	return HASH_COUNT(table) < (strcmp(service, "unknown") ? limit : limit / 2);
+}
+
+static bool is_overflow(const struct series *s)
+{
+	return !strcmp(s->id.service, AGGREGATE_OVERFLOW);
+}
+
+static void make_overflow(struct series_id *id)
+{
+	memset(id->service, 0, sizeof(id->service));
+	strcpy(id->service, AGGREGATE_OVERFLOW);
+	id->port = 0;
+}
+
+/* The series of @id in @table, made with @size bytes if need be; when the table is full
+ * that of the overflow, so that totals stay right. NULL when out of memory. */
+static struct series *series_get(struct series **table, size_t limit, const struct series_id *id,
+				 size_t size)
+{
+	struct series_id want = *id;
+	struct series *s;
+
+	HASH_FIND(hh, *table, &want, sizeof(want), s);
+	if (!s && !has_room(*table, limit, want.service)) {
+		make_overflow(&want);
+		HASH_FIND(hh, *table, &want, sizeof(want), s);
+	}
+	if (s)
+		return s;
+	s = calloc(1, size);
+	if (!s)
+		return NULL;
+	s->id = want;
+	HASH_ADD(hh, *table, id, sizeof(s->id), s);
+	if (!s->hh.tbl) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static struct alpn_name name_of(const char *text)
+{
+	return (struct alpn_name){.bytes = (const uint8_t *)text, .len = (uint8_t)strlen(text)};
+}
+
+/* Did the server choose what this end expects? Other members of a family do as well. */
+static bool chose_expected(const struct verdict *v, const struct event_side *side)
+{
+	if (v->outcome != OUTCOME_NEGOTIATED || side->cause != CAUSE_NONE)
+		return false;
+	for (unsigned int i = 0; i < side->expect.count; i++) {
+		struct alpn_name name = name_of(side->expect.name[i]);
+		enum alpn_family family = alpn_family(&name);
+
+		if (alpn_equal(&name, &v->chosen) ||
+		    (family != ALPN_OTHER && family == alpn_family(&v->chosen)))
+			return true;
+	}
+	return false;
+}
+
+/* A configured expectation is the same for every server name, so the latest word holds;
+ * observed ones differ by server name, and the best of them stands for the service. */
+static void update_expectation(struct expectation *have, const struct expectation *e)
+{
+	if (have->source == EXPECT_OBSERVED) {
+		struct alpn_name old = name_of(have->name[0]);
+		struct alpn_name new = name_of(e->name[0]);
+
+		if (e->source == EXPECT_NONE)
+			return;
+		if (e->source == EXPECT_OBSERVED && alpn_family(&new) <= alpn_family(&old))
+			return;
+	}
+	*have = *e;
+}
+
+static void count_service(struct service_series *s, const struct event *ev,
+			  const struct event_side *side)
+{
+	s->series.count++;
+	if (side->cause != CAUSE_NONE)
+		s->fallbacks[side->cause]++;
+	if (ev->verdict.outcome == OUTCOME_REJECTED)
+		s->rejections++;
+	if (ev->verdict.outcome == OUTCOME_VIOLATION)
+		s->violations++;
+	/* handshakes end in another order than they began in */
+	if (cause_is_fallback(side->cause) && ev->wall_ns > s->last_fallback_ns)
+		s->last_fallback_ns = ev->wall_ns;
+	if (chose_expected(&ev->verdict, side) && ev->wall_ns > s->last_expected_ns)
+		s->last_expected_ns = ev->wall_ns;
+	if (!is_overflow(&s->series))
+		update_expectation(&s->expect, &side->expect);
+}
+
+static void count_delay(struct delay *d, const struct as_handshake *hs)
+{
+	uint64_t ns = hs->server_ns - hs->hello_ns;
+	unsigned int i = 0;
+
+	if (hs->kind == AS_KIND_ORPHAN || !hs->hello_ns || hs->server_ns < hs->hello_ns)
+		return;
+	while (ns > aggregate_delay_bounds[i].ns)
+		i++;
+	d->bucket[i]++;
+	d->count++;
+	d->sum_ns += ns;
+}
+
+static void handshake_labels(struct series_id *id, const struct event *ev)
+{
+	snprintf(id->offered, sizeof(id->offered), "%s",
+		 verdict_offered_class(ev->hs, &ev->verdict));
+	snprintf(id->protocol, sizeof(id->protocol), "%s", verdict_protocol_label(&ev->verdict));
+	id->outcome = (uint8_t)ev->verdict.outcome;
+	id->peer_local = ev->side_count > 1;
+}
+
+static int count_side(struct aggregate *agg, const struct event *ev, const struct event_side *side)
+{
+	struct series *service, *handshakes, *evidence;
+	struct series_id id, by_evidence;
+
+	memset(&id, 0, sizeof(id));
+	snprintf(id.service, sizeof(id.service), "%s", side->service);
+	id.port = ev->hs->server_port;
+	id.role = (uint8_t)side->role;
+	service = series_get(&agg->services, agg->max_series / AGGREGATE_SERVICE_SERIES, &id,
+			     sizeof(struct service_series));
+	if (!service)
+		return -ENOMEM;
+	id = service->id; /* a service that found no place has none in the other tables */
+	by_evidence = id;
+	by_evidence.port = 0;
+	by_evidence.version = ev->verdict.version;
+	by_evidence.evidence = (uint8_t)ev->verdict.evidence;
+	handshake_labels(&id, ev);
+	handshakes = series_get(&agg->handshakes, agg->max_series, &id, sizeof(*handshakes));
+	evidence = series_get(&agg->evidence, agg->max_series, &by_evidence, sizeof(*evidence));
+	if (!handshakes || !evidence)
+		return -ENOMEM;
+	handshakes->count++;
+	evidence->count++;
+	count_service((struct service_series *)service, ev, side);
+	count_delay(&agg->delay[side->role], ev->hs);
+	if (is_overflow(service) || is_overflow(handshakes) || is_overflow(evidence))
+		agg->overflow++;
+	return 0;
+}
+
+int aggregate_event(struct aggregate *agg, const struct event *ev)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < ev->side_count; i++) {
+		int side_err = count_side(agg, ev, &ev->side[i]);
+
+		err = side_err ? side_err : err;
+	}
+	return err;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* aggregate.h - what the events add up to. docs/METRICS.md says what each number means. */
+#ifndef ALPNSCOPE_AGGREGATE_H
+#define ALPNSCOPE_AGGREGATE_H
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "event.h"
+
+#define AGGREGATE_SERIES_DEFAULT 10000
+#define AGGREGATE_SERVICE_SERIES 10 /* the most series that one service brings by itself */
+#define AGGREGATE_OVERFLOW "_overflow" /* service_name once a table is full */
+#define AGGREGATE_DELAY_BUCKETS 17
+#define AGGREGATE_PROTOCOL_MAX 32 /* bytes of a next_protocol label, terminator included */
+
+/**
+ * struct series_id - the labels of a series; those its table does not use are zero.
+ * Hashed as bytes: cleared as a whole before it is filled.
+ * @port: the server's, host byte order
+ * @version: as in struct verdict
+ * @peer_local: the other end is on this host as well
+ */
+struct series_id {
+	char service[SERVICE_NAME_MAX];
+	char offered[12];
+	char protocol[AGGREGATE_PROTOCOL_MAX];
+	uint16_t port;
+	uint16_t version;
+	uint8_t role;
+	uint8_t outcome;
+	uint8_t evidence;
+	uint8_t peer_local;
+};
+
+/** struct series - one series of a table; the tables keep the order of arrival. */
+struct series {
+	struct series_id id;
+	uint64_t count;
+	UT_hash_handle hh;
+};
+
+/**
+ * struct service_series - what is kept for one (service, port, role).
+ * @series: first, so that a struct series of the table `services` is one of these;
+ *          its count is that of all handshakes
+ * @last_fallback_ns, @last_expected_ns: CLOCK_REALTIME, 0 never
+ */
+struct service_series {
+	struct series series;
+	uint64_t fallbacks[CAUSE_COUNT];
+	uint64_t rejections;
+	uint64_t violations;
+	int64_t last_fallback_ns;
+	int64_t last_expected_ns;
+	struct expectation expect;
+};
+
+/** struct delay_bound - the upper end of a bucket, as a number and as its label `le`. */
+struct delay_bound {
+	uint64_t ns;
+	const char *le;
+};
+
+extern const struct delay_bound aggregate_delay_bounds[AGGREGATE_DELAY_BUCKETS];
+
+/** struct delay - ClientHello to ServerHello; the buckets are not cumulative. */
+struct delay {
+	uint64_t bucket[AGGREGATE_DELAY_BUCKETS];
+	uint64_t count;
+	uint64_t sum_ns;
+};
+
+/**
+ * struct aggregate - read it freely, change it through aggregate_event only.
+ * @max_series: how many series each table may bring before it overflows
+ * @handshakes: by service, port, role, peer, offered, protocol, outcome
+ * @evidence: by service, role, version, evidence
+ * @services: by service, port, role; each is a struct service_series
+ * @overflow: sides of events that were counted under AGGREGATE_OVERFLOW
+ */
+struct aggregate {
+	size_t max_series;
+	struct series *handshakes;
+	struct series *evidence;
+	struct series *services;
+	struct delay delay[ROLE_COUNT];
+	uint64_t overflow;
+};
+
+/** aggregate_new - empty tables with a cap each; NULL when out of memory. */
+struct aggregate *aggregate_new(size_t max_series);
+
+/**
+ * aggregate_event - count @ev, once for each of its sides.
+ * Returns 0, or -ENOMEM: a side that found no memory was not counted at all.
+ */
+int aggregate_event(struct aggregate *agg, const struct event *ev);
+
+/** aggregate_free - give everything back; NULL is fine. */
+void aggregate_free(struct aggregate *agg);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* attach.h - which interfaces are observed. */
+#ifndef ALPNSCOPE_ATTACH_H
+#define ALPNSCOPE_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct alpnscope_bpf;
+struct attach;
+
+/** enum attach_hook - the way in: by trying, or as told (--hook). */
+enum attach_hook { ATTACH_AUTO, ATTACH_TCX, ATTACH_CLSACT };
+
+/**
+ * struct attach_count - interfaces by state.
+ * @skipped: of a kind whose frames we do not read (attach_kind)
+ */
+struct attach_count {
+	unsigned int attached, failed, skipped;
+};
+
+/** enum attach_kind - how frames of an interface begin. */
+enum attach_kind { ATTACH_ETHERNET, ATTACH_IP, ATTACH_UNKNOWN };
+
+/** attach_kind - by ARPHRD_* (if_arp.h). */
+enum attach_kind attach_kind(uint16_t arphrd);
+
+/** attach_new - nothing attached yet. @skel must outlive it. NULL when out of memory. */
+struct attach *attach_new(struct alpnscope_bpf *skel, enum attach_hook hook);
+
+/** attach_free - detach from everything. */
+void attach_free(struct attach *attach);
+
+/**
+ * attach_add - observe an interface, both directions; already observed is fine.
+ * @error: on failure one line: the interface, the cause, the next step
+ * Returns 0 or -errno. It counts as failed (skipped for -EPROTONOSUPPORT, a kind that we
+ * do not read) until it is tried again or removed.
+ */
+int attach_add(struct attach *attach, unsigned int ifindex, const char *name, uint16_t arphrd,
+	       char *error, size_t error_size);
+
+/** attach_remove - no longer observe it. @gone: the interface does not exist any more. */
+void attach_remove(struct attach *attach, unsigned int ifindex, bool gone);
+
+/** attach_counts - how many interfaces are in which state. */
+struct attach_count attach_counts(const struct attach *attach);
+
+/** attach_hook_name - "tcx" or "clsact", what the last interface took; "none" before. */
+const char *attach_hook_name(const struct attach *attach);
+
+#endif

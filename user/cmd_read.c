@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "commands.h"
+#include "log.h"
+#include "native.h"
+#include "options.h"
+#include "pipeline.h"
+
+#define ERROR_MAX 512
+#define SERVICES_MAX 10000
+
+struct reader {
+	struct native *engine;
+	struct pipeline pipe;
+	struct output out;
+};
+
+static void on_event(void *arg, const struct event *ev)
+{
+	struct reader *r = arg;
+
+	output_event(&r->out, ev);
+}
+
+static void on_record(void *arg, const struct as_handshake *hs)
+{
+	struct reader *r = arg;
+
+	pipeline_record(&r->pipe, hs);
+}
+
+static int on_frame(void *arg, const struct capture_frame *f)
+{
+	struct reader *r = arg;
+	struct native_frame frame = {.bytes = f->bytes,
+				     .caplen = f->caplen,
+				     .ethertype = f->ethertype,
+				     .offset = f->offset,
+				     .ns = (uint64_t)f->wall_ns};
+
+	if (f->ethertype != CAPTURE_NOT_IP)
+		native_frame(r->engine, &frame);
+	return r->out.done;
+}
+
+/* What did not become an event is said, not hidden. */
+static void say_counts(const struct reader *r, uint64_t frames)
+{
+	static const struct {
+		uint32_t id;
+		const char *reason;
+	} lost[] = {
+#define AS_COUNTER(id, number, family, reason, help) {AS_##id, family "\0" reason},
+		AS_COUNTERS(AS_COUNTER)
+#undef AS_COUNTER
+	};
+	const uint64_t *counter = native_counters(r->engine);
+
+	log_info("%" PRIu64 " frames, %" PRIu64 " ClientHellos, %" PRIu64 " handshakes", frames,
+		 counter[AS_HELLOS], r->pipe.counted);
+	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+		const char *family = lost[i].reason, *reason = family;
+
+		while (*reason)
+			reason++;
+		reason++;
+		if (*reason && counter[lost[i].id])
+			log_info("  %s, %s: %" PRIu64, family, reason, counter[lost[i].id]);
+	}
+}
+
+int read_capture(const struct options *opt)
+{
+	struct reader r = {.out = {.form = opt->form,
+				   .filter = opt->filter,
+				   .limit = opt->count,
+				   .color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")}};
+	char error[ERROR_MAX];
+	uint64_t frames = 0;
+	int rc = EXIT_ERROR, err;
+
+	signal(SIGPIPE, SIG_IGN);
+	r.engine = native_new(opt->flows, on_record, &r);
+	r.pipe = (struct pipeline){.identity = identity_new(NULL, NULL),
+				   .book = service_new(SERVICES_MAX),
+				   .sink = on_event,
+				   .sink_arg = &r};
+	if (!r.engine || !r.pipe.identity || !r.pipe.book) {
+		log_error("out of memory");
+		goto out;
+	}
+	for (unsigned int i = 0; i < opt->expects; i++)
+		if (service_expect(r.pipe.book, opt->expect[i], error, sizeof(error))) {
+			log_error("--expect %s: %s", opt->expect[i], error);
+			goto out;
+		}
+	output_header(&r.out);
+	err = capture_read(opt->file, on_frame, &r, &frames, error, sizeof(error));
+	native_end(r.engine);
+	if (err < 0)
+		log_error("%s", error);
+	say_counts(&r, frames);
+	if (err >= 0)
+		rc = opt->fail_on_fallback && r.out.fallbacks ? EXIT_FINDING : EXIT_OK;
+out:
+	native_free(r.engine);
+	identity_free(r.pipe.identity);
+	if (r.pipe.book)
+		service_free(r.pipe.book);
+	buf_free(&r.out.line);
+	return rc;
+}
+
+int cmd_read(int argc, char **argv)
+{
+	struct options opt;
+	int rc = options_parse(&opt, FOR_READ, "read", "FILE", argc, argv);
+
+	if (rc >= 0)
+		return rc;
+	if (!opt.form_set)
+		opt.form = OUTPUT_COLUMNS;
+	return read_capture(&opt);
+}

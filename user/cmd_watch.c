@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "commands.h"
+#include "control.h"
+#include "log.h"
+
+/* Ask the running agent; -1 when there is none. */
+static int watch_agent(const struct options *opt)
+{
+	struct watch watch = {.json = opt->form == OUTPUT_JSON,
+			      .color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+			      .count = opt->count,
+			      .filter = opt->filter};
+	int fd = control_connect(opt->socket), rc;
+
+	if (fd == -ENOENT || fd == -ECONNREFUSED)
+		return -1;
+	if (fd < 0) {
+		log_error("cannot ask the agent at %s: %s; the socket is for root and its group",
+			  opt->socket, strerror(-fd));
+		return EXIT_ERROR;
+	}
+	log_info("watching the running agent (%s)", opt->socket);
+	if (opt->duration_ms)
+		alarm((unsigned int)((opt->duration_ms + 999) / 1000));
+	rc = control_watch(fd, &watch, STDOUT_FILENO);
+	close(fd);
+	return rc;
+}
+
+int cmd_watch(int argc, char **argv)
+{
+	struct options opt;
+	int rc = options_parse(&opt, FOR_WATCH, "watch", NULL, argc, argv);
+
+	if (rc >= 0)
+		return rc;
+	if (!opt.form_set)
+		opt.form = OUTPUT_COLUMNS;
+	if (opt.file)
+		return read_capture(&opt);
+	/* These need an observer of our own. */
+	if (!opt.interfaces && !opt.expects && !opt.fail_on_fallback) {
+		rc = watch_agent(&opt);
+		if (rc >= 0)
+			return rc;
+	}
+	return agent_run(&opt, false);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* compat.h - what differs between kernels: how a program gets in front of an interface's
+ * traffic. Each difference is one function, found by trying. */
+#ifndef ALPNSCOPE_COMPAT_H
+#define ALPNSCOPE_COMPAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum compat_side { COMPAT_INGRESS, COMPAT_EGRESS };
+
+/** compat_tcx_attach - attach @prog_fd at the head of @ifindex's chain by a tcx link
+ * (Linux 6.6, e420bed02507). Returns the link's fd, -EOPNOTSUPP when the kernel has no tcx,
+ * or another negative errno. The link ends when the fd is closed, by a crash too. */
+int compat_tcx_attach(int prog_fd, unsigned int ifindex, enum compat_side side);
+
+/** compat_tcx_ahead - programs that run before @prog_id on @ifindex; 0 when there is no tcx,
+ * when it is the first or not there. */
+unsigned int compat_tcx_ahead(unsigned int ifindex, enum compat_side side, uint32_t prog_id);
+
+/**
+ * struct compat_clsact - our filters on one interface's clsact qdisc.
+ * @created: the qdisc is ours, or was a crashed predecessor's
+ * @handle: of both filters
+ */
+struct compat_clsact {
+	unsigned int ifindex;
+	bool created;
+	uint32_t handle;
+};
+
+/**
+ * compat_clsact_attach - attach both programs as the first filters of a clsact qdisc.
+ * Filters that a crashed predecessor left are replaced. Returns 0 or -errno.
+ */
+int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct compat_clsact *c);
+
+/** compat_clsact_detach - remove our filters, and the qdisc if we created it and nobody
+ * else has put a filter there. */
+void compat_clsact_detach(const struct compat_clsact *c);
+
+#endif

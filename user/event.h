@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* event.h - one judged handshake, as aggregate and format take it. */
+#ifndef ALPNSCOPE_EVENT_H
+#define ALPNSCOPE_EVENT_H
+
+#include <net/if.h>
+
+#include "verdict.h"
+
+#define SERVICE_NAME_MAX 64 /* bytes, terminator included */
+
+/**
+ * struct event_side - the handshake as one end of it counts it.
+ * @role: whose end this is
+ * @service: the local workload of that end; "unknown" when it is not known
+ *           (always so in transit). Printable ASCII.
+ * @expect: what that service should negotiate
+ * @cause: how it fell short, CAUSE_NONE when it did not
+ */
+struct event_side {
+	enum role role;
+	char service[SERVICE_NAME_MAX];
+	struct expectation expect;
+	enum cause cause;
+};
+
+/**
+ * struct event - one handshake.
+ * @hs: the facts; they outlive the event
+ * @wall_ns: CLOCK_REALTIME of the first byte of the ClientHello
+ * @ifname: where it was seen, "" when not known
+ * @sides: one, or two when both ends are on this host (server first)
+ *
+ * Both ends local: each counts it under its own role with peer="local".
+ */
+struct event {
+	const struct as_handshake *hs;
+	int64_t wall_ns;
+	char ifname[IF_NAMESIZE];
+	struct verdict verdict;
+	unsigned int side_count;
+	struct event_side side[2];
+};
+
+#endif

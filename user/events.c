@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "events.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "alpnscope.skel.h"
+#include "alpnscope/flow.h"
+#include "log.h"
+
+#define ROUND_MAX 4096 /* records before others get their turn */
+#define BATCH 256
+#define HURRY_NS 1000000000ULL /* under pressure an answer gets 1 s */
+
+struct events {
+	struct alpnscope_bpf *skel;
+	struct ring_buffer *ring;
+	events_fn fn;
+	void *arg;
+	unsigned int round;
+	struct as_tuple key[BATCH];
+	struct as_flow flow[BATCH];
+};
+
+static int on_record(void *arg, void *data, size_t size)
+{
+	struct events *e = arg;
+	const struct as_handshake *hs = data;
+
+	if (size < offsetof(struct as_handshake, names) || hs->abi != AS_ABI || hs->size > size)
+		log_error("a record of %zu bytes and ABI %u is not ours (%d); left out", size,
+			  size >= 2 ? hs->abi : 0, AS_ABI);
+	else
+		e->fn(e->arg, hs);
+	return ++e->round >= ROUND_MAX ? -EAGAIN : 0;
+}
+
+struct events *events_new(struct alpnscope_bpf *skel, events_fn fn, void *arg)
+{
+	struct events *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->skel = skel;
+	e->fn = fn;
+	e->arg = arg;
+	e->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), on_record, e, NULL);
+	if (!e->ring) {
+		free(e);
+		return NULL;
+	}
+	skel->bss->idle = 1;
+	return e;
+}
+
+void events_free(struct events *e)
+{
+	if (!e)
+		return;
+	ring_buffer__free(e->ring);
+	free(e);
+}
+
+int events_fd(const struct events *e)
+{
+	return ring_buffer__epoll_fd(e->ring);
+}
+
+void events_read(struct events *e)
+{
+	e->round = 0;
+	ring_buffer__consume(e->ring);
+}
+
+void events_sleep(struct events *e)
+{
+	__atomic_store_n(&e->skel->bss->asleep, 1, __ATOMIC_SEQ_CST);
+}
+
+void events_awake(struct events *e)
+{
+	__atomic_store_n(&e->skel->bss->asleep, 0, __ATOMIC_SEQ_CST);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t); /* bpf_ktime_get_ns()'s clock */
+	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+/* Have the kernel end a flow: it may be answered at this moment. */
+static void end_flow(struct events *e, const struct as_flow *flow)
+{
+	struct {
+		uint8_t ethernet[14];
+		struct as_due due;
+	} __attribute__((packed)) packet = {.due = {.key = flow->key, .due = flow->due}};
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &packet,
+			    .data_size_in = sizeof(packet));
+	int err = bpf_prog_test_run_opts(bpf_program__fd(e->skel->progs.alpnscope_due), &opts);
+
+	if (err)
+		log_error("cannot end a handshake that waits in vain: %s; it stays in the table",
+			  strerror(-err));
+}
+
+/* Walk the table; count it, and end what is due at @now (0: nothing). */
+static uint32_t walk(struct events *e, uint64_t now)
+{
+	int fd = bpf_map__fd(e->skel->maps.flows);
+	uint64_t cursor = 0;
+	bool first = true;
+	uint32_t total = 0;
+	int err;
+
+	do {
+		uint32_t n = BATCH;
+
+		err = bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, e->key, e->flow, &n,
+					   NULL);
+		if (err && err != -ENOENT)
+			break;
+		for (uint32_t i = 0; i < n; i++)
+			if (e->flow[i].due <= now)
+				end_flow(e, &e->flow[i]);
+		total += n;
+		first = false;
+	} while (!err);
+	return total;
+}
+
+uint32_t events_expire(struct events *e)
+{
+	uint64_t now = now_ns();
+	uint32_t limit = bpf_map__max_entries(e->skel->maps.flows);
+	uint32_t open;
+
+	/* Set before the walk: a flow that comes behind our back wakes us. */
+	__atomic_store_n(&e->skel->bss->idle, 1, __ATOMIC_SEQ_CST);
+	open = walk(e, now);
+	if (open > limit / 2)
+		open = walk(e, now + AS_ANSWER_NS - HURRY_NS);
+	if (open)
+		__atomic_store_n(&e->skel->bss->idle, 0, __ATOMIC_SEQ_CST);
+	return open;
+}
+
+uint32_t events_in_flight(struct events *e)
+{
+	return walk(e, 0);
+}
+
+void events_counters(const struct events *e, uint64_t *counter)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t value[cpus > 0 ? cpus : 1];
+
+	for (uint32_t id = 0; id < AS_COUNTER_COUNT; id++) {
+		counter[id] = 0;
+		if (bpf_map__lookup_elem(e->skel->maps.counters, &id, sizeof(id), value,
+					 sizeof(value), 0))
+			continue;
+		for (int cpu = 0; cpu < cpus; cpu++)
+			counter[id] += value[cpu];
+	}
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* events.h - records out of the kernel, its counters, and the flows that are overdue. */
+#ifndef ALPNSCOPE_EVENTS_H
+#define ALPNSCOPE_EVENTS_H
+
+#include <stdint.h>
+
+#include "alpnscope/counters.h"
+#include "alpnscope/handshake.h"
+
+struct alpnscope_bpf;
+struct events;
+
+/** Takes each record; @hs is valid during the call only. */
+typedef void (*events_fn)(void *arg, const struct as_handshake *hs);
+
+/** events_new - read @skel's ring; @skel must outlive it. NULL with errno set. */
+struct events *events_new(struct alpnscope_bpf *skel, events_fn fn, void *arg);
+
+void events_free(struct events *events);
+
+/** events_fd - readable when there is something to read. */
+int events_fd(const struct events *events);
+
+/** events_read - hand over what is there, at most some thousand records at a time. */
+void events_read(struct events *events);
+
+/**
+ * events_sleep - about to wait: the kernel shall wake us for the next record.
+ * events_awake - the wait is over: it need not.
+ *
+ * While the agent is busy the kernel wakes nobody. events_sleep() comes before the wait
+ * looks at events_fd(); the kernel looks for the sleeper after it wrote.
+ */
+void events_sleep(struct events *events);
+void events_awake(struct events *events);
+
+/**
+ * events_expire - end handshakes that waited too long; call it EVENTS_TICK_MS apart while
+ * it returns more than 0, and again when events_fd() was readable.
+ * Returns how many are in progress. At 0 the kernel wakes us for the next one.
+ */
+uint32_t events_expire(struct events *events);
+
+#define EVENTS_TICK_MS 250
+
+/** events_in_flight - handshakes in progress, by walking the table. */
+uint32_t events_in_flight(struct events *events);
+
+/** events_counters - AS_COUNTER_COUNT sums over all CPUs, by enum as_counter. */
+void events_counters(const struct events *events, uint64_t *counter);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* metrics.h - everything that /metrics says; docs/METRICS.md is its reader's side. */
+#ifndef ALPNSCOPE_METRICS_H
+#define ALPNSCOPE_METRICS_H
+
+#include "aggregate.h"
+#include "alpnscope/counters.h"
+#include "exposition.h"
+
+/**
+ * struct metrics_self - what the agent knows of itself at this moment.
+ * @counter: of the engine, by enum as_counter, summed over CPUs
+ * @in_flight: handshakes in the flow table, counted by walking it
+ * @flow_table_limit: how many it can hold
+ * @received, @counted, @merged: the agent's ledger, received == counted + merged
+ * @attached, @failed, @skipped: interfaces, each in one of these states
+ * @expectations_refused: services whose expectation was not learned (service_refused)
+ * @config_loaded: the last reading of the configuration went well
+ * @version, @libbpf: e.g. "0.1.0", "1.1.2"
+ * @hook: how we are attached: "tcx", "clsact", "none"
+ */
+struct metrics_self {
+	uint64_t counter[AS_COUNTER_COUNT];
+	uint64_t in_flight;
+	uint64_t flow_table_limit;
+	uint64_t received, counted, merged;
+	uint64_t attached, failed, skipped;
+	uint64_t expectations_refused;
+	bool config_loaded;
+	const char *version, *libbpf, *hook;
+};
+
+/**
+ * metrics_write - append the whole exposition to @out.
+ * Running out of memory shows as out->failed. What /proc/self does not tell is left out.
+ */
+void metrics_write(struct buf *out, enum expo_format format, const struct aggregate *agg,
+		   const struct metrics_self *self);
+
+#endif

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* native.c - port.h's functions over ordinary memory; `env` is the engine. */
+#include "native.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "alpnscope/engine.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
+
+/* Entries stand in the table in the order they came, which is the order they are due. */
+struct entry {
+	struct as_flow flow;
+	UT_hash_handle hh;
+};
+
+struct native {
+	native_fn fn;
+	void *arg;
+	const struct native_frame *frame;
+	uint64_t now;
+	uint32_t limit;
+	struct entry *flows;
+	uint64_t counters[AS_COUNTER_COUNT];
+	__s32 gates[AS_GATES];
+	struct as_recent recents[AS_RECENTS];
+	struct as_scratch scratch;
+};
+
+AS_INLINE void as_frame(AS_ENV *env, struct as_frame *frame)
+{
+	const struct native_frame *f = ((struct native *)env)->frame;
+
+	*frame = (struct as_frame){
+		.env = env, .data = f->bytes, .data_end = f->bytes + f->caplen, .len = f->caplen};
+}
+
+AS_INLINE int as_load(AS_ENV *env, __u32 off, void *dst, __u32 len)
+{
+	struct native *n = env;
+	const struct native_frame *f = n->frame;
+	struct as_bytes *b = &n->scratch.bytes;
+
+	if (f->caplen < len || off > f->caplen - len)
+		return -1;
+	/* What lies behind the message in scratch memory is not the message. */
+	if (dst == b->at) {
+		ASAN_UNPOISON_MEMORY_REGION(b->at, sizeof(b->at));
+		ASAN_POISON_MEMORY_REGION(b->at + b->len, sizeof(b->at) - b->len);
+	}
+	memcpy(dst, f->bytes + off, len);
+	return 0;
+}
+
+AS_INLINE __u64 as_time(AS_ENV *env)
+{
+	return ((struct native *)env)->now;
+}
+
+AS_INLINE __u32 as_ifindex(AS_ENV *env)
+{
+	return ((struct native *)env)->frame->ifindex;
+}
+
+AS_INLINE __u64 as_seed(AS_ENV *env)
+{
+	(void)env;
+	return 0x243f6a8885a308d3; /* any: nobody can aim at a capture's table */
+}
+
+AS_INLINE void as_count(AS_ENV *env, __u32 counter)
+{
+	((struct native *)env)->counters[counter]++;
+}
+
+AS_INLINE __s32 *as_gate(AS_ENV *env, __u32 hash)
+{
+	return &((struct native *)env)->gates[hash & (AS_GATES - 1)];
+}
+
+AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash)
+{
+	return &((struct native *)env)->recents[hash & (AS_RECENTS - 1)];
+}
+
+AS_INLINE struct as_scratch *as_scratch(AS_ENV *env, __u32 hook)
+{
+	(void)hook;
+	return &((struct native *)env)->scratch;
+}
+
+AS_INLINE struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key)
+{
+	struct native *n = env;
+	struct entry *e;
+
+	HASH_FIND(hh, n->flows, key, sizeof(*key), e);
+	return e ? &e->flow : NULL;
+}
+
+AS_INLINE int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct as_flow *flow)
+{
+	struct native *n = env;
+	struct entry *e;
+
+	if (as_flow_find(env, key))
+		return -AS_EEXIST;
+	if (HASH_COUNT(n->flows) >= n->limit)
+		return -AS_E2BIG;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return -AS_E2BIG;
+	e->flow = *flow;
+	HASH_ADD(hh, n->flows, flow.key, sizeof(e->flow.key), e);
+	return 0;
+}
+
+AS_INLINE void as_flow_del(AS_ENV *env, const struct as_tuple *key)
+{
+	struct native *n = env;
+	struct entry *e;
+
+	HASH_FIND(hh, n->flows, key, sizeof(*key), e);
+	if (!e)
+		return;
+	HASH_DEL(n->flows, e);
+	free(e);
+}
+
+AS_INLINE void as_lock(struct as_flow *f)
+{
+	(void)f; /* one thread */
+}
+
+AS_INLINE void as_unlock(struct as_flow *f)
+{
+	(void)f;
+}
+
+AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size)
+{
+	struct native *n = env;
+
+	(void)size;
+	n->fn(n->arg, hs);
+	return 0;
+}
+
+AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner)
+{
+	(void)env; /* a capture does not tell */
+	(void)owner;
+}
+
+struct native *native_new(uint32_t flows, native_fn fn, void *arg)
+{
+	struct native *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->limit = flows;
+	n->fn = fn;
+	n->arg = arg;
+	return n;
+}
+
+void native_free(struct native *n)
+{
+	struct entry *e, *next;
+
+	if (!n)
+		return;
+	HASH_ITER (hh, n->flows, e, next) {
+		HASH_DEL(n->flows, e);
+		free(e);
+	}
+	ASAN_UNPOISON_MEMORY_REGION(n->scratch.bytes.at, sizeof(n->scratch.bytes.at));
+	free(n);
+}
+
+/* End the flows that are due by now, or all of them. */
+static void expire(struct native *n, bool all, uint32_t end)
+{
+	while (n->flows && (all || n->flows->flow.due <= n->now)) {
+		struct as_due due = {.key = n->flows->flow.key, .due = n->flows->flow.due};
+
+		as_expire(n, &due, end);
+	}
+}
+
+void native_frame(struct native *n, const struct native_frame *frame)
+{
+	struct as_frame fr;
+	struct as_packet pkt = {0};
+	int parsed;
+
+	n->frame = frame;
+	if (frame->ns > n->now)
+		n->now = frame->ns;
+	expire(n, false, AS_END_TIMEOUT);
+	as_frame(n, &fr);
+	parsed = frame->ethertype ? as_parse(&fr, frame->offset, frame->ethertype, &pkt)
+				  : as_parse_ethernet(&fr, &pkt);
+	as_on_frame(n, &fr, &pkt, parsed, AS_INGRESS);
+}
+
+void native_end(struct native *n)
+{
+	expire(n, true, AS_END_EOF);
+}
+
+const uint64_t *native_counters(const struct native *n)
+{
+	return n->counters;
+}
+
+uint32_t native_in_flight(const struct native *n)
+{
+	return HASH_COUNT(n->flows);
+}

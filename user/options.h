@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* options.h - the command line: one table for parsing and for help. */
+#ifndef ALPNSCOPE_OPTIONS_H
+#define ALPNSCOPE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attach.h"
+#include "filter.h"
+#include "output.h"
+
+/* Exit codes of every subcommand. */
+#define EXIT_OK 0
+#define EXIT_ERROR 1
+#define EXIT_USAGE 2
+#define EXIT_FINDING 3 /* only with --fail-on */
+
+#define OPTIONS_LIST_MAX 32
+
+/* Which subcommands take an option. */
+#define FOR_RUN 1U
+#define FOR_WATCH 2U
+#define FOR_READ 4U
+#define FOR_DOCTOR 8U
+#define FOR_VERSION 16U
+
+/**
+ * struct options - what the command line said; strings point into it.
+ * @interfaces: empty means any
+ * @form_set: -o was given
+ * @duration_ms: 0 without end
+ * @fail_on_fallback: exit EXIT_FINDING when there was one
+ * @file: `read`'s operand, or --read
+ */
+struct options {
+	const char *interface[OPTIONS_LIST_MAX];
+	unsigned int interfaces;
+	const char *expect[OPTIONS_LIST_MAX];
+	unsigned int expects;
+	struct event_filter filter;
+	enum output_form form;
+	bool form_set;
+	uint64_t count;
+	uint64_t duration_ms;
+	bool fail_on_fallback;
+	bool quiet, verbose;
+	enum attach_hook hook;
+	uint32_t flows;
+	const char *listen_address;
+	const char *telemetry_path;
+	const char *socket;
+	const char *file;
+};
+
+/**
+ * options_parse - read the arguments of a subcommand.
+ * @command: FOR_*; @name: as the user typed it
+ * @operand: what it takes besides options ("FILE"), or NULL
+ * @argv: from the subcommand's name on
+ * Returns -1 to go on, or the exit code: help was printed, or an error said.
+ */
+int options_parse(struct options *o, unsigned int command, const char *name, const char *operand,
+		  int argc, char **argv);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* output.h - events on stdout. */
+#ifndef ALPNSCOPE_OUTPUT_H
+#define ALPNSCOPE_OUTPUT_H
+
+#include "buf.h"
+#include "event.h"
+#include "filter.h"
+
+enum output_form { OUTPUT_NONE, OUTPUT_COLUMNS, OUTPUT_JSON };
+
+/**
+ * struct output - what to print, and what came of it.
+ * @limit: lines to print, 0 without end
+ * @color: stdout is a terminal and NO_COLOR is not set
+ * @shown: lines printed so far
+ * @fallbacks: fallbacks among them, whether or not printed
+ * @done: the limit is reached, or stdout is gone
+ */
+struct output {
+	enum output_form form;
+	struct event_filter filter;
+	uint64_t limit;
+	bool color;
+	uint64_t shown;
+	uint64_t fallbacks;
+	bool done;
+	struct buf line;
+};
+
+/** output_header - the columns' names, once, when there are columns. */
+void output_header(struct output *out);
+
+/** output_event - print @ev if the filter lets it; one flushed line. */
+void output_event(struct output *out, const struct event *ev);
+
+#endif

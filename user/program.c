@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "program.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "alpnscope.skel.h"
+#include "log.h"
+
+/* libbpf's own words are for -v; the user gets one line from load_error(). */
+static int libbpf_words(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char text[512];
+	size_t len;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(text, sizeof(text), format, args);
+	len = strlen(text);
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = '\0';
+	log_verbose("%s", text);
+	return 0;
+}
+
+static void load_error(int err, char *error, size_t size)
+{
+	if (err == EPERM || err == EACCES)
+		snprintf(error, size,
+			 "cannot load the BPF programs: %s; run as root, or with CAP_BPF, "
+			 "CAP_PERFMON and CAP_NET_ADMIN (`alpnscope doctor` tells more)",
+			 geteuid() ? "not permitted" : "the kernel does not permit it");
+	else if (access("/sys/kernel/btf/vmlinux", R_OK))
+		snprintf(error, size,
+			 "cannot load the BPF programs: this kernel has no BTF "
+			 "(/sys/kernel/btf/vmlinux: %s); boot one built with "
+			 "CONFIG_DEBUG_INFO_BTF=y",
+			 strerror(errno));
+	else
+		snprintf(error, size,
+			 "cannot load the BPF programs: %s; `alpnscope doctor` says what this "
+			 "kernel "
+			 "lacks, -v shows the kernel's own words",
+			 strerror(err));
+}
+
+struct alpnscope_bpf *program_load(const struct program_config *config, char *error,
+				   size_t error_size)
+{
+	struct alpnscope_bpf *skel;
+	uint64_t seed = 1;
+	int err;
+
+	libbpf_set_print(libbpf_words);
+	skel = alpnscope_bpf__open();
+	if (!skel) {
+		err = errno;
+		load_error(err, error, error_size);
+		errno = err;
+		return NULL;
+	}
+	if (!config->testing && getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		log_verbose("getrandom: %s; the tuple hash is not secret", strerror(errno));
+	skel->rodata->seed = seed;
+	skel->rodata->testing = config->testing;
+	err = bpf_map__set_max_entries(skel->maps.flows, config->flows);
+	if (!err)
+		err = alpnscope_bpf__load(skel);
+	if (err) {
+		load_error(-err, error, error_size);
+		alpnscope_bpf__destroy(skel);
+		errno = -err;
+		return NULL;
+	}
+	return skel;
+}
+
+void program_free(struct alpnscope_bpf *skel)
+{
+	alpnscope_bpf__destroy(skel);
+}
+
+uint64_t program_bytes(const struct alpnscope_bpf *skel)
+{
+	const struct bpf_map *map;
+	uint64_t bytes = 0;
+
+	bpf_object__for_each_map(map, skel->obj)
+	{
+		uint64_t entry = bpf_map__key_size(map) + bpf_map__value_size(map);
+
+		if (bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF)
+			entry = 1;
+		else if (bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY)
+			entry = (uint64_t)bpf_map__value_size(map) *
+				(uint64_t)libbpf_num_possible_cpus();
+		bytes += entry * bpf_map__max_entries(map);
+	}
+	return bytes;
+}
