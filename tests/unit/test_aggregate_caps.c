@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "aggregate.h"
+#include "sample_event.h"
+
+static const struct service_series *service_at(const struct aggregate *agg, unsigned int place)
+{
+	const struct series *s = agg->services;
+
+	while (place--)
+		s = s->hh.next;
+	return (const struct service_series *)s;
+}
+
+static uint64_t total(const struct series *table)
+{
+	uint64_t sum = 0;
+
+	for (const struct series *s = table; s; s = s->hh.next)
+		sum += s->count;
+	return sum;
+}
+
+/* 100 series: 100 handshake series, 100 evidence series, 10 services. */
+static void test_services_overflow(void **state)
+{
+	struct aggregate *agg = aggregate_new(100);
+	const struct service_series *rest;
+	struct sample s;
+
+	(void)state;
+	sample_init(&s, "http/1.1");
+	s.ev.side[0].expect = (struct expectation){EXPECT_CONFIGURED, 1, {"h2"}};
+	s.ev.side[0].cause = CAUSE_SERVER_DECLINED;
+	for (unsigned int i = 0; i < 17; i++) {
+		snprintf(s.ev.side[0].service, SERVICE_NAME_MAX, "app%u", i);
+		aggregate_event(agg, &s.ev);
+	}
+	assert_int_equal(HASH_COUNT(agg->services), 11);
+	assert_int_equal(HASH_COUNT(agg->handshakes), 11);
+	assert_int_equal(agg->overflow, 7);
+	rest = service_at(agg, 10);
+	assert_string_equal(rest->series.id.service, "_overflow");
+	assert_int_equal(rest->series.id.port, 0);
+	assert_int_equal(rest->series.id.role, ROLE_SERVER);
+	assert_int_equal(rest->fallbacks[CAUSE_SERVER_DECLINED], 7);
+	assert_int_equal(rest->expect.source, EXPECT_NONE); /* whose would it be? */
+	assert_int_equal(total(agg->handshakes), 17);
+	assert_int_equal(total(agg->evidence), 17);
+	strcpy(s.ev.side[0].service, "app0"); /* who was first keeps his place */
+	aggregate_event(agg, &s.ev);
+	assert_int_equal(service_at(agg, 0)->series.count, 2);
+	assert_int_equal(agg->overflow, 7);
+	aggregate_free(agg);
+}
+
+static void test_handshakes_overflow(void **state)
+{
+	static const char *const offers[] = {"h2", "h3"};
+	struct aggregate *agg = aggregate_new(10);
+	const struct series *rest;
+	struct sample s;
+
+	(void)state;
+	sample_init(&s, "h2");
+	for (enum outcome outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
+		for (unsigned int i = 0; i < 2; i++) {
+			s.ev.verdict.outcome = outcome;
+			s.ev.verdict.offered.name[0] = name_of(offers[i]);
+			aggregate_event(agg, &s.ev);
+		}
+	}
+	/* 8 outcomes of 2 offers each are 16 series, and there is room for 10 */
+	assert_int_equal(total(agg->handshakes), 16);
+	assert_int_equal(agg->overflow, 6);
+	for (rest = agg->handshakes; strcmp(rest->id.service, "_overflow"); rest = rest->hh.next)
+		;
+	assert_int_equal(rest->id.port, 0);
+	assert_int_equal(rest->id.outcome, 5); /* the other labels stay */
+	assert_int_equal(total(rest), 6);
+	assert_int_equal(HASH_COUNT(agg->services), 1);
+	assert_int_equal(service_at(agg, 0)->series.count, 16);
+	aggregate_free(agg);
+}
+
+/* A flood of invented ports must leave places for what has a name. */
+static void test_nameless_take_half(void **state)
+{
+	struct aggregate *agg = aggregate_new(100);
+	struct sample s;
+
+	(void)state;
+	sample_init(&s, "h2");
+	strcpy(s.ev.side[0].service, "unknown");
+	for (uint16_t port = 1; port <= 1000; port++) {
+		s.hs.server_port = port;
+		aggregate_event(agg, &s.ev);
+	}
+	assert_int_equal(HASH_COUNT(agg->services), 6); /* 5 of 10, and the rest */
+	assert_int_equal(agg->overflow, 995);
+	strcpy(s.ev.side[0].service, "nginx.service");
+	s.hs.server_port = 443;
+	aggregate_event(agg, &s.ev);
+	assert_string_equal(service_at(agg, 6)->series.id.service, "nginx.service");
+	assert_int_equal(agg->overflow, 995);
+	assert_int_equal(total(agg->handshakes), 1001);
+	aggregate_free(agg);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_services_overflow),
+		cmocka_unit_test(test_handshakes_overflow),
+		cmocka_unit_test(test_nameless_take_half),
+	};
+
+	return cmocka_run_group_tests_name("aggregate caps", tests, NULL, NULL);
+}

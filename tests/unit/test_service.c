@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* service.c: expectations as the operator writes them, and as services show them. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "service.h"
+
+static struct service_key key_of(const char *name, uint16_t port, enum role role, const char *sni)
+{
+	return (struct service_key){name, port, role, (const uint8_t *)sni, sni ? strlen(sni) : 0};
+}
+
+static struct verdict chose(const char *name)
+{
+	return (struct verdict){
+		.outcome = OUTCOME_NEGOTIATED,
+		.evidence = EVIDENCE_SERVER_HELLO,
+		.has_chosen = true,
+		.chosen = {(const uint8_t *)name, (uint8_t)strlen(name)},
+	};
+}
+
+static void learn(struct service_book *book, const struct service_key *key, const char *name)
+{
+	struct verdict v = chose(name);
+
+	service_learn(book, key, &v);
+}
+
+static struct expectation expected(const struct service_book *book, const struct service_key *key)
+{
+	struct expectation e;
+
+	memset(&e, 0xff, sizeof(e));
+	service_expectation(book, key, &e);
+	return e;
+}
+
+/* What @key observed so far; "" for nothing. */
+static void assert_observed(const struct service_book *book, const struct service_key *key,
+			    const char *name)
+{
+	struct expectation e = expected(book, key);
+
+	assert_int_equal(e.source, *name ? EXPECT_OBSERVED : EXPECT_NONE);
+	assert_int_equal(e.count, *name ? 1 : 0);
+	assert_string_equal(e.name[0], name);
+}
+
+static int setup(void **state)
+{
+	*state = service_new(100);
+	return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	service_free(*state);
+	return 0;
+}
+
+static void a_new_book_expects_nothing(void **state)
+{
+	struct service_key key = key_of("nginx", 443, ROLE_SERVER, "a.example");
+
+	assert_observed(*state, &key, "");
+	assert_int_equal(service_refused(*state), 0);
+	service_free(NULL);
+}
+
+static void a_configured_list_is_kept_in_order(void **state)
+{
+	struct service_key key = key_of("nginx", 8443, ROLE_TRANSIT, NULL);
+	struct expectation e;
+	char error[128];
+
+	assert_int_equal(service_expect(*state, "8443=h2,http/1.1,x=y", error, sizeof(error)), 0);
+	e = expected(*state, &key);
+	assert_int_equal(e.source, EXPECT_CONFIGURED);
+	assert_int_equal(e.count, 3);
+	assert_string_equal(e.name[0], "h2");
+	assert_string_equal(e.name[1], "http/1.1");
+	assert_string_equal(e.name[2], "x=y");
+}
+
+static void a_ports_own_expectation_goes_first(void **state)
+{
+	struct service_key web = key_of("nginx", 443, ROLE_SERVER, NULL);
+	struct service_key other = key_of("nginx", 8443, ROLE_SERVER, NULL);
+	char error[128];
+
+	assert_int_equal(service_expect(*state, "h2", error, sizeof(error)), 0);
+	assert_int_equal(service_expect(*state, "8443=mqtt", error, sizeof(error)), 0);
+	assert_string_equal(expected(*state, &web).name[0], "h2");
+	assert_string_equal(expected(*state, &other).name[0], "mqtt");
+	/* a later one for the same port takes its place */
+	assert_int_equal(service_expect(*state, "8443=coap", error, sizeof(error)), 0);
+	assert_string_equal(expected(*state, &other).name[0], "coap");
+	assert_int_equal(expected(*state, &other).count, 1);
+	assert_string_equal(expected(*state, &web).name[0], "h2");
+}
+
+static void a_port_alone_says_nothing_of_others(void **state)
+{
+	struct service_key other = key_of("nginx", 443, ROLE_SERVER, NULL);
+	char error[128];
+
+	assert_int_equal(service_expect(*state, "65535=h2", error, sizeof(error)), 0);
+	assert_int_equal(service_expect(*state, "1=h2", error, sizeof(error)), 0);
+	assert_observed(*state, &other, "");
+}
+
+static void bad_expectations_are_named(void **state)
+{
+	static const struct {
+		const char *spec, *names;
+	} bad[] = {
+		{"", "empty"},
+		{"443=", "empty"},
+		{"h2,", "empty"},
+		{",h2", "empty"},
+		{"h2,,http/1.1", "empty"},
+		{"=h2", "port \"\""},
+		{"0=h2", "port \"0\""},
+		{"65536=h2", "port \"65536\""},
+		{"99999999999999999999999=h2", "port \"99999999999999999999999\""},
+		{"https=h2", "port \"https\""},
+		{"44x=h2", "port \"44x\""},
+		{"-1=h2", "port \"-1\""},
+		{" 443=h2", "port \" 443\""},
+		{"12345678901234567890123456789012", "longer than 31 bytes"},
+		{"a,b,c,d,e,f,g,h,i", "more than 8"},
+		{"h2, http/1.1", "number 2"},
+		{"h\n2", "number 1"},
+	};
+	struct service_key key = key_of("nginx", 443, ROLE_SERVER, NULL);
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char error[128] = "";
+
+		assert_int_equal(service_expect(*state, bad[i].spec, error, sizeof(error)),
+				 -EINVAL);
+		if (!strstr(error, bad[i].names))
+			fail_msg("\"%s\": \"%s\" does not say %s", bad[i].spec, error,
+				 bad[i].names);
+		assert_observed(*state, &key, "");
+	}
+}
+
+static void the_longest_that_is_allowed(void **state)
+{
+	struct service_key key = key_of("nginx", 443, ROLE_SERVER, NULL);
+	char error[128];
+
+	assert_int_equal(service_expect(*state, "1234567890123456789012345678901,b,c,d,e,f,g,h",
+					error, sizeof(error)),
+			 0);
+	assert_int_equal(expected(*state, &key).count, 8);
+	assert_string_equal(expected(*state, &key).name[0], "1234567890123456789012345678901");
+	assert_string_equal(expected(*state, &key).name[7], "h");
+}
+
+static void an_error_fits_its_buffer(void **state)
+{
+	char error[8];
+
+	memset(error, 'x', sizeof(error));
+	assert_int_equal(service_expect(*state, "https=h2", error, 4), -EINVAL);
+	assert_string_equal(error, "por");
+	assert_int_equal(error[4], 'x');
+}
+
+static void a_better_choice_is_learned(void **state)
+{
+	struct service_key key = key_of("nginx", 443, ROLE_SERVER, "a.example");
+
+	learn(*state, &key, "http/1.1");
+	assert_observed(*state, &key, "http/1.1");
+	learn(*state, &key, "h2");
+	assert_observed(*state, &key, "h2");
+	learn(*state, &key, "http/1.1");
+	assert_observed(*state, &key, "h2");
+	learn(*state, &key, "istio-h2"); /* no better, the first stays */
+	assert_observed(*state, &key, "h2");
+	learn(*state, &key, "h3-29");
+	assert_observed(*state, &key, "h3-29");
+}
+
+static void only_certain_http_choices_teach(void **state)
+{
+	static const enum outcome others[] = {
+		OUTCOME_IGNORED,    OUTCOME_NOT_OFFERED,  OUTCOME_REJECTED, OUTCOME_FAILED,
+		OUTCOME_INCOMPLETE, OUTCOME_UNDETERMINED, OUTCOME_VIOLATION};
+	struct service_key key = key_of("nginx", 443, ROLE_SERVER, "a.example");
+	struct verdict v = chose("h2");
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		v.outcome = others[i];
+		service_learn(*state, &key, &v);
+	}
+	v.outcome = OUTCOME_NEGOTIATED;
+	v.evidence = EVIDENCE_NONE;
+	service_learn(*state, &key, &v);
+	learn(*state, &key, "mqtt");
+	learn(*state, &key, "spdy/3");
+	learn(*state, &key, "acme-tls/1");
+	assert_observed(*state, &key, "");
+	assert_int_equal(service_refused(*state), 0);
+}
+
+static void services_do_not_mix(void **state)
+{
+	struct service_key key = key_of("nginx", 443, ROLE_SERVER, "a.example");
+	struct service_key others[] = {
+		key_of("nginx", 443, ROLE_SERVER, "b.example"),
+		key_of("nginx", 443, ROLE_SERVER, ""),
+		key_of("nginx", 443, ROLE_SERVER, NULL),
+		key_of("nginx", 443, ROLE_SERVER, "a.exampl"),
+		key_of("nginx", 443, ROLE_CLIENT, "a.example"),
+		key_of("nginx", 443, ROLE_TRANSIT, "a.example"),
+		key_of("nginx", 444, ROLE_SERVER, "a.example"),
+		key_of("nginx", 443 + 256, ROLE_SERVER, "a.example"),
+		key_of("haproxy", 443, ROLE_SERVER, "a.example"),
+		/* the same letters, cut elsewhere between name and SNI */
+		key_of("ngin", 443, ROLE_SERVER, "xa.example"),
+		key_of("nginxa", 443, ROLE_SERVER, ".example"),
+		key_of("", 443, ROLE_SERVER, "nginxa.example"),
+	};
+
+	learn(*state, &key, "h2");
+	assert_observed(*state, &key, "h2");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_observed(*state, &others[i], "");
+}
+
+/* RFC 6066 section 3 by way of RFC 1034: host names do not differ by case. */
+static void host_names_do_not_differ_by_case(void **state)
+{
+	struct service_key lower = key_of("nginx", 443, ROLE_SERVER, "www.example");
+	struct service_key upper = key_of("nginx", 443, ROLE_SERVER, "WWW.Example");
+
+	learn(*state, &lower, "h2");
+	assert_observed(*state, &upper, "h2");
+}
+
+static void hostile_server_names_are_only_bytes(void **state)
+{
+	static const uint8_t nul[] = {'a', 0, 'b'}, same_start[] = {'a', 0, 'c'};
+	static const uint8_t not_utf8[] = {0xff, 0xfe, '"', '\n'};
+	struct service_key key = {"nginx", 443, ROLE_SERVER, nul, sizeof(nul)};
+	struct service_key other = {"nginx", 443, ROLE_SERVER, same_start, sizeof(same_start)};
+	struct service_key third = {"nginx", 443, ROLE_SERVER, not_utf8, sizeof(not_utf8)};
+
+	learn(*state, &key, "h2");
+	assert_observed(*state, &key, "h2");
+	assert_observed(*state, &other, "");
+	learn(*state, &third, "http/1.1");
+	assert_observed(*state, &third, "http/1.1");
+}
+
+/* 63 bytes of name and 255 of SNI are the longest that an event holds. */
+static void the_longest_key_is_kept_and_a_longer_one_refused(void **state)
+{
+	static uint8_t sni[1000];
+	char name[64];
+	struct service_key key = {name, 443, ROLE_SERVER, sni, 255};
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	learn(*state, &key, "h2");
+	assert_observed(*state, &key, "h2");
+	assert_int_equal(service_refused(*state), 0);
+	key.sni_len = sizeof(sni);
+	learn(*state, &key, "h2");
+	assert_observed(*state, &key, "");
+	assert_int_equal(service_refused(*state), 1);
+}
+
+static void configured_goes_before_observed(void **state)
+{
+	struct service_key key = key_of("nginx", 443, ROLE_SERVER, NULL);
+	char error[128];
+
+	learn(*state, &key, "h2");
+	assert_int_equal(service_expect(*state, "443=http/1.1", error, sizeof(error)), 0);
+	assert_int_equal(expected(*state, &key).source, EXPECT_CONFIGURED);
+	assert_string_equal(expected(*state, &key).name[0], "http/1.1");
+	assert_string_equal(expected(*state, &key).name[1], "");
+}
+
+static void an_invented_name_pushes_out_nobody(void **state)
+{
+	struct service_book *book = service_new(2);
+	struct service_key first = key_of("nginx", 443, ROLE_SERVER, "1");
+	struct service_key second = key_of("nginx", 443, ROLE_SERVER, "2");
+	struct service_key third = key_of("nginx", 443, ROLE_SERVER, "3");
+
+	(void)state;
+	assert_non_null(book);
+	learn(book, &first, "http/1.1");
+	learn(book, &second, "h2");
+	learn(book, &third, "h2");
+	assert_int_equal(service_refused(book), 1);
+	assert_observed(book, &first, "http/1.1");
+	assert_observed(book, &second, "h2");
+	assert_observed(book, &third, "");
+	/* a full book still learns of those it knows */
+	learn(book, &first, "h2");
+	assert_observed(book, &first, "h2");
+	assert_int_equal(service_refused(book), 1);
+	service_free(book);
+}
+
+static void many_services_are_told_apart(void **state)
+{
+	struct service_book *book = service_new(5000);
+	struct service_key key;
+	char sni[32];
+
+	(void)state;
+	assert_non_null(book);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(sni, sizeof(sni), "host-%d", i);
+		key = key_of("nginx", 443, ROLE_SERVER, sni);
+		learn(book, &key, i % 2 ? "h2" : "http/1.1");
+	}
+	assert_int_equal(service_refused(book), 0);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(sni, sizeof(sni), "host-%d", i);
+		key = key_of("nginx", 443, ROLE_SERVER, sni);
+		assert_observed(book, &key, i % 2 ? "h2" : "http/1.1");
+	}
+	service_free(book);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_new_book_expects_nothing),
+		TEST(a_configured_list_is_kept_in_order),
+		TEST(a_ports_own_expectation_goes_first),
+		TEST(a_port_alone_says_nothing_of_others),
+		TEST(bad_expectations_are_named),
+		TEST(the_longest_that_is_allowed),
+		TEST(an_error_fits_its_buffer),
+		TEST(a_better_choice_is_learned),
+		TEST(only_certain_http_choices_teach),
+		TEST(services_do_not_mix),
+		TEST(host_names_do_not_differ_by_case),
+		TEST(hostile_server_names_are_only_bytes),
+		TEST(the_longest_key_is_kept_and_a_longer_one_refused),
+		TEST(configured_goes_before_observed),
+		TEST(an_invented_name_pushes_out_nobody),
+		TEST(many_services_are_told_apart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
