@@ -69,7 +69,8 @@ AS_INLINE __u32 as_byte(const struct as_bytes *b, __u32 at)
 
 AS_INLINE __u32 as_word(const struct as_bytes *b, __u32 at)
 {
-	return as_byte(b, at) << 8 | as_byte(b, at + 1);
+	as_barrier(at);
+	return at < AS_HELLO_MAX ? (__u32)b->at[at] << 8 | b->at[at + 1] : 0;
 }
 
 /* Keep the session id of @n bytes that stands at @at. */
@@ -120,16 +121,20 @@ AS_INLINE int as_ext_bit(__u32 type)
 
 AS_ASSERT(AS_X_ALPN == 1 << 3 && AS_X_ECH == 1 << 11, "as_ext_bit and AS_X_* agree");
 
-/* Note the extension of @len bytes of content at @at. */
-AS_INLINE int as_note(struct as_hello *h, int bit, __u32 at, __u32 len)
+/* Note the extension of @type, with @len bytes of content at @at. */
+AS_INLINE int as_note(struct as_hello *h, __u32 type, __u32 at, __u32 len)
 {
-	if (bit < 0)
+	__u32 bit;
+
+	AS_FRESH(h->n) = (__u32)as_ext_bit(type); /* else each case is a path of its own */
+	bit = AS_FRESH(h->n);
+	if (bit >= 16)
 		return 0;
-	if (h->seen & 1U << (bit & 15)) /* RFC 8446 section 4.2: at most one */
+	if (h->seen & 1U << bit) /* RFC 8446 section 4.2: at most one */
 		return AS_ERR_DUPLICATE_EXTENSION;
-	h->seen |= 1U << (bit & 15);
-	h->ext[bit & 15].at = at;
-	h->ext[bit & 15].end = at + len;
+	h->seen |= 1U << bit;
+	h->ext[bit].at = at;
+	h->ext[bit].end = at + len;
 	return 0;
 }
 
@@ -159,7 +164,7 @@ AS_INLINE int as_extensions(const struct as_bytes *b, struct as_hello *h)
 		len = as_word(b, at + 2);
 		if (len > left - 4)
 			return AS_ERR_EXTENSION_OVERRUN;
-		err = as_note(h, as_ext_bit(as_word(b, at)), at + 4, len);
+		err = as_note(h, as_word(b, at), at + 4, len);
 		if (err)
 			return err;
 		AS_FRESH(h->at) = at + 4 + len;
