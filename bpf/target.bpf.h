@@ -142,17 +142,20 @@ AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size)
  * whoever happens to be on the CPU. */
 AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner)
 {
-	struct __sk_buff *skb = env;
 	struct task_struct *task;
 	struct sock *sk;
 
 	if (testing)
 		return;
-	owner->cookie = bpf_get_socket_cookie(skb);
-	if (!owner->cookie || !skb->sk)
+	if (!env->sk)
 		return;
-	sk = (struct sock *)bpf_skc_to_tcp_sock(skb->sk); /* a tcp_sock begins with its sock */
-	if (!sk || !sk->sk_lock.owned)
+	/* A TCP socket, and not the packet socket or tap that put the frame here for
+	 * somebody else. A tcp_sock begins with its sock. */
+	sk = (struct sock *)bpf_skc_to_tcp_sock(env->sk);
+	if (!sk)
+		return;
+	owner->cookie = bpf_get_socket_cookie(env);
+	if (!sk->sk_lock.owned)
 		return;
 	task = (struct task_struct *)bpf_get_current_task();
 	owner->pid = (__u32)BPF_CORE_READ(task, tgid);

@@ -100,7 +100,6 @@ int read_capture(const struct options *opt)
 			log_error("--expect %s: %s", opt->expect[i], error);
 			goto out;
 		}
-	output_header(&r.out);
 	err = capture_read(opt->file, on_frame, &r, &frames, error, sizeof(error));
 	native_end(r.engine);
 	if (err < 0)

@@ -43,16 +43,12 @@ int compat_tcx_attach(int prog_fd, unsigned int ifindex, enum compat_side side)
 	return fd == -EINVAL ? -EOPNOTSUPP : fd;
 }
 
-unsigned int compat_tcx_ahead(unsigned int ifindex, enum compat_side side, uint32_t prog_id)
+unsigned int compat_tcx_list(unsigned int ifindex, enum compat_side side,
+			     uint32_t ids[COMPAT_TCX_MAX])
 {
-	uint32_t ids[64], count = 64;
+	uint32_t count = COMPAT_TCX_MAX;
 
-	if (bpf_prog_query((int)ifindex, tcx_type(side), 0, NULL, ids, &count))
-		return 0;
-	for (uint32_t i = 0; i < count && i < 64; i++)
-		if (ids[i] == prog_id)
-			return i;
-	return 0;
+	return bpf_prog_query((int)ifindex, tcx_type(side), 0, NULL, ids, &count) ? 0 : count;
 }
 
 /* The agent's number in this network namespace: abstract sockets are per namespace and

@@ -14,9 +14,12 @@ enum compat_side { COMPAT_INGRESS, COMPAT_EGRESS };
  * or another negative errno. The link ends when the fd is closed, by a crash too. */
 int compat_tcx_attach(int prog_fd, unsigned int ifindex, enum compat_side side);
 
-/** compat_tcx_ahead - programs that run before @prog_id on @ifindex; 0 when there is no tcx,
- * when it is the first or not there. */
-unsigned int compat_tcx_ahead(unsigned int ifindex, enum compat_side side, uint32_t prog_id);
+#define COMPAT_TCX_MAX 64 /* programs on one side of an interface: the kernel's own limit */
+
+/** compat_tcx_list - the ids of the programs on @ifindex, in the order in which they run.
+ * Returns how many; 0 also when there is no tcx or they may not be asked for. */
+unsigned int compat_tcx_list(unsigned int ifindex, enum compat_side side,
+			     uint32_t ids[COMPAT_TCX_MAX]);
 
 /**
  * struct compat_clsact - our filters on one interface's clsact qdisc.

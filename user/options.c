@@ -222,7 +222,7 @@ static int set_verbose(struct options *o, const char *value, char *error, size_t
 
 static const struct option_def defs[] = {
 	{'i', "interface", "IFACE", LIVE, set_interface,
-	 "observe this interface (repeatable); any, the default, is every one that is up"},
+	 "observe it (repeatable); any, the default, is every one that is up"},
 	{'o', "output", "FORM", EVENTS, set_output, "columns or json (one object a line)"},
 	{'c', "count", "N", EVENTS, set_count, "end after N events were shown"},
 	{0, "duration", "TIME", LIVE, set_duration, "end after TIME: 30s, 500ms, 10m, 2h"},
@@ -233,7 +233,7 @@ static const struct option_def defs[] = {
 	 "show only this outcome (repeatable): negotiated, ignored, ..."},
 	{0, "fallback-only", NULL, EVENTS, set_fallback_only, "show only fallbacks"},
 	{0, "expect", "[PORT=]ID,...", EVENTS, set_expect,
-	 "what servers should choose, best first (repeatable): h2 or 8443=h2,http/1.1"},
+	 "what servers should choose, best first (repeatable): 443=h2,http/1.1"},
 	{0, "fail-on", "WHAT", EVENTS, set_fail_on, "exit 3 if it was seen: fallback"},
 	{0, "read", "FILE", FOR_WATCH, set_file, "take a capture in place of live traffic"},
 	{0, "web.listen-address", "ADDR:PORT", FOR_RUN, set_listen,

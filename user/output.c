@@ -18,8 +18,9 @@ void output_header(struct output *out)
 {
 	struct format_style style = {.color = out->color};
 
-	if (out->form != OUTPUT_COLUMNS)
+	if (out->form != OUTPUT_COLUMNS || out->headed)
 		return;
+	out->headed = true;
 	format_header(&out->line, &style);
 	print(out);
 }
@@ -33,6 +34,7 @@ void output_event(struct output *out, const struct event *ev)
 	out->fallbacks += cause_is_fallback(ev->side[0].cause);
 	if (out->form == OUTPUT_NONE)
 		return;
+	output_header(out);
 	if (out->form == OUTPUT_JSON)
 		format_json(ev, &out->line);
 	else

@@ -15,6 +15,7 @@ enum output_form { OUTPUT_NONE, OUTPUT_COLUMNS, OUTPUT_JSON };
  * @color: stdout is a terminal and NO_COLOR is not set
  * @shown: lines printed so far
  * @fallbacks: fallbacks among them, whether or not printed
+ * @headed: the header was printed
  * @done: the limit is reached, or stdout is gone
  */
 struct output {
@@ -24,11 +25,13 @@ struct output {
 	bool color;
 	uint64_t shown;
 	uint64_t fallbacks;
+	bool headed;
 	bool done;
 	struct buf line;
 };
 
-/** output_header - the columns' names, once, when there are columns. */
+/** output_header - the columns' names, when there are columns; once, and before the first
+ * event anyway. */
 void output_header(struct output *out);
 
 /** output_event - print @ev if the filter lets it; one flushed line. */

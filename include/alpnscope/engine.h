@@ -166,6 +166,40 @@ AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *k
 		as_add(gate, -1);
 }
 
+/* ---- records ahead of a hello ---- */
+
+/* RFC 8446 section 6: in TLS 1.3 every error alert ends the connection; before it, a
+ * warning (unrecognized_name, say) may come ahead of the ServerHello. */
+AS_INLINE int as_alert_ends(const struct as_record *r)
+{
+	return r->level != AS_ALERT_WARNING || r->desc == AS_ALERT_CLOSE_NOTIFY ||
+	       r->desc == AS_ALERT_NO_APPLICATION_PROTOCOL;
+}
+
+/* May a hello follow the record in the same segment? A warning alert comes ahead of a
+ * ServerHello, and in middlebox compatibility mode (RFC 8446 appendix D.4) a
+ * ChangeCipherSpec ahead of the second ClientHello. */
+AS_INLINE int as_is_prelude(const struct as_record *r)
+{
+	return r->begin == AS_BEGIN_CHANGE_CIPHER_SPEC ||
+	       (r->begin == AS_BEGIN_ALERT && !as_alert_ends(r));
+}
+
+/* Step over such a record to the one behind it. */
+AS_INLINE void as_skip_prelude(AS_ENV *env, struct as_scratch *s)
+{
+	__u32 end = s->pkt.payload + s->pkt.avail;
+	struct as_frame frame;
+
+	if (!as_is_prelude(&s->rec))
+		return;
+	s->rec.begin = AS_BEGIN_OTHER;
+	s->rec.off += AS_REC_HLEN + s->rec.len;
+	as_frame(env, &frame);
+	if (s->rec.off < end)
+		as_record_at(&frame, s->rec.off, end - s->rec.off, &s->rec);
+}
+
 /* ---- ClientHello ---- */
 
 /* What a ClientHello is to the flow of its tuple. */
@@ -450,29 +484,6 @@ AS_INLINE void as_orphan(AS_ENV *env, struct as_scratch *s, __u32 hook)
 
 /* ---- alerts, RST, FIN ---- */
 
-/* RFC 8446 section 6: in TLS 1.3 every error alert ends the connection; before it, a
- * warning (unrecognized_name, say) may come ahead of the ServerHello. */
-AS_INLINE int as_alert_ends(const struct as_record *r)
-{
-	return r->level != AS_ALERT_WARNING || r->desc == AS_ALERT_CLOSE_NOTIFY ||
-	       r->desc == AS_ALERT_NO_APPLICATION_PROTOCOL;
-}
-
-/* Step over a warning alert to the record behind it. */
-AS_INLINE void as_skip_warning(AS_ENV *env, struct as_scratch *s)
-{
-	__u32 end = s->pkt.payload + s->pkt.avail;
-	struct as_frame frame;
-
-	if (s->rec.begin != AS_BEGIN_ALERT || as_alert_ends(&s->rec))
-		return;
-	s->rec.begin = AS_BEGIN_OTHER;
-	s->rec.off += AS_REC_HLEN + AS_ALERT_LEN;
-	as_frame(env, &frame);
-	if (s->rec.off < end)
-		as_record_at(&frame, s->rec.off, end - s->rec.off, &s->rec);
-}
-
 /* An alert that ends the handshake. Returns enum as_end. */
 AS_INLINE __u32 as_on_alert(AS_ENV *env, struct as_scratch *s, struct as_flow *f, int client)
 {
@@ -535,7 +546,6 @@ AS_INLINE __u32 as_on_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, struct
 			as_count(env, AS_ERR_OUT_OF_WINDOW);
 		return 0;
 	}
-	as_skip_warning(env, s);
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
 	if (s->rec.begin == AS_BEGIN_SERVER_HELLO && !client)
 		return as_on_server_hello(env, s, hook, f);
@@ -568,6 +578,8 @@ AS_STAGE int as_on_gated(AS_ENV *env, __u32 hook)
 		return 0;
 	f = as_flow_find(env, &s->pkt.key);
 	s->end_flags = 0;
+	if (f)
+		as_skip_prelude(env, s);
 	hello = s->rec.begin == AS_BEGIN_CLIENT_HELLO;
 	if (hello) {
 		as_count(env, AS_HELLOS);
@@ -594,6 +606,13 @@ AS_STAGE int as_on_gated(AS_ENV *env, __u32 hook)
 	return 0;
 }
 
+/* May a payload that begins so be news on a tuple without a flow? */
+AS_INLINE int as_may_open(__u32 begin)
+{
+	return begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_SERVER_HELLO ||
+	       begin == AS_BEGIN_PREFIX;
+}
+
 /* One TCP segment. Nearly all of them leave here, for the price of a hash and one load. */
 AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, const struct as_packet *p,
 			    __u32 hook)
@@ -609,7 +628,7 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, const struct
 		return;
 	hash = as_tuple_hash(&p->key, as_seed(env));
 	gate = as_gate(env, hash);
-	if (!gate || (!*gate && (rec.begin == AS_BEGIN_OTHER || rec.begin == AS_BEGIN_ALERT)))
+	if (!gate || (!*gate && !as_may_open(rec.begin)))
 		return;
 	s = as_scratch(env, hook);
 	if (!s)

@@ -11,6 +11,7 @@ enum as_begin {
 	AS_BEGIN_CLIENT_HELLO,
 	AS_BEGIN_SERVER_HELLO,
 	AS_BEGIN_ALERT,
+	AS_BEGIN_CHANGE_CIPHER_SPEC,
 	AS_BEGIN_PREFIX, /* too short to tell, fits a hello so far */
 };
 
@@ -35,15 +36,22 @@ struct as_record {
  * with x <= 4 (record versions stop at 3.3; 3.4 is seen in the wild). */
 AS_INLINE int as_is_record(const __u8 *b)
 {
-	return (b[0] == AS_REC_HANDSHAKE || b[0] == AS_REC_ALERT) && b[1] == 3 && b[2] <= 4;
+	return b[0] >= AS_REC_CHANGE_CIPHER_SPEC && b[0] <= AS_REC_HANDSHAKE && b[1] == 3 &&
+	       b[2] <= 4;
 }
 
-AS_INLINE void as_record_alert(const __u8 *b, struct as_record *r)
+/* An alert or ChangeCipherSpec record, of which 5 + 2 bytes stand at @b. */
+AS_INLINE void as_record_small(const __u8 *b, struct as_record *r)
 {
-	r->begin = AS_BEGIN_ALERT;
-	r->len = AS_ALERT_LEN;
-	r->level = b[AS_REC_HLEN];
-	r->desc = b[AS_REC_HLEN + 1];
+	r->len = as_be16(b + 3);
+	if (b[0] == AS_REC_CHANGE_CIPHER_SPEC) {
+		if (r->len == 1)
+			r->begin = AS_BEGIN_CHANGE_CIPHER_SPEC;
+	} else if (r->len == AS_ALERT_LEN) {
+		r->begin = AS_BEGIN_ALERT;
+		r->level = b[AS_REC_HLEN];
+		r->desc = b[AS_REC_HLEN + 1];
+	}
 }
 
 /* Fewer bytes than a hello's first fields take: what the payload may still become. */
@@ -57,10 +65,10 @@ AS_INLINE void as_record_short(const struct as_frame *fr, __u32 off, __u32 avail
 	if (!b)
 		return;
 	type = *b;
-	if (type == AS_REC_ALERT) {
+	if (type != AS_REC_HANDSHAKE) {
 		b = avail >= sizeof(copy) ? as_view(fr, off, sizeof(copy), copy) : 0;
-		if (b && as_be16(b + 3) == AS_ALERT_LEN)
-			as_record_alert(b, r);
+		if (b)
+			as_record_small(b, r);
 		return;
 	}
 	b = avail > AS_REC_HLEN ? as_view(fr, off + AS_REC_HLEN, 1, copy) : 0;
@@ -94,12 +102,11 @@ AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, s
 	b = as_view(fr, off, sizeof(copy), copy);
 	if (!b)
 		return;
-	r->len = as_be16(b + 3);
-	if (b[0] == AS_REC_ALERT) {
-		if (r->len == AS_ALERT_LEN)
-			as_record_alert(b, r);
+	if (b[0] != AS_REC_HANDSHAKE) {
+		as_record_small(b, r);
 		return;
 	}
+	r->len = as_be16(b + 3);
 	r->message_len = AS_HS_HLEN + as_be24(b + 6);
 	if (!r->len || r->len > AS_REC_MAX)
 		return;

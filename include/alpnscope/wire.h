@@ -25,6 +25,7 @@
 
 /* TLS records: RFC 8446 section 5.1 (RFC 5246 section 6.2.1). */
 #define AS_REC_HLEN 5
+#define AS_REC_CHANGE_CIPHER_SPEC 20
 #define AS_REC_ALERT 21
 #define AS_REC_HANDSHAKE 22
 #define AS_REC_APPDATA 23

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * twin.h - the BPF programs beside the native engine: the same frames through
+ * BPF_PROG_TEST_RUN, and the same records and counters expected, byte for byte.
+ *
+ * A separate, unattached load whose clock is test_now, so that times and expiry are the
+ * same too. Tables are emptied, not loaded anew, for each engine. Frames with an even
+ * number pass alpnscope_in, the others alpnscope_out. Include after cmocka.h.
+ */
+#ifndef TESTS_TWIN_H
+#define TESTS_TWIN_H
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "alpnscope.skel.h"
+#include "alpnscope/flow.h"
+#include "alpnscope/wire.h"
+#include "events.h"
+#include "native.h"
+#include "program.h"
+
+#define TWIN_FRAME_MIN AS_ETH_HLEN /* what BPF_PROG_TEST_RUN takes */
+#define TWIN_FRAME_MAX 3712
+#define TWIN_FLOWS 1024
+
+/**
+ * The one load, and the engine that is compared at the moment.
+ * @before: counters when it began
+ * @due: no flow ends before
+ * @blind: a frame was left out that the native engine had
+ */
+static struct twin {
+	struct alpnscope_bpf *skel;
+	struct events *events;
+	struct as_handshake *rec;
+	uint32_t count;
+	uint32_t room;
+	uint64_t before[AS_COUNTER_COUNT];
+	uint64_t due;
+	uint32_t number;
+	bool blind;
+	/* What all engines together came to. */
+	uint64_t engines, frames, short_frames, long_frames, blind_engines, records, differences;
+} twin;
+
+static inline void twin_record(void *arg, const struct as_handshake *hs)
+{
+	struct twin *t = arg;
+
+	if (t->count == t->room) {
+		t->room = t->room ? 2 * t->room : 64;
+		t->rec = realloc(t->rec, t->room * sizeof(*t->rec));
+		assert_non_null(t->rec);
+	}
+	memset(&t->rec[t->count], 0, sizeof(*t->rec));
+	memcpy(&t->rec[t->count++], hs, hs->size);
+}
+
+/* Load once; skips the test, with a reason, where this is not permitted. */
+static inline void twin_load(void)
+{
+	static char why[512];
+
+	if (!twin.skel && !why[0]) {
+		const struct program_config config = {.flows = TWIN_FLOWS, .testing = true};
+
+		twin.skel = program_load(&config, why, sizeof(why));
+		if (!twin.skel && errno != EPERM && errno != EACCES)
+			fail_msg("%s", why);
+	}
+	if (!twin.skel) {
+		printf("%s\n", why);
+		fflush(stdout);
+		skip();
+	}
+	if (!twin.events) {
+		twin.events = events_new(twin.skel, twin_record, &twin);
+		assert_non_null(twin.events);
+	}
+}
+
+/* Forget what the last handshakes were. */
+static inline void twin_forget(void)
+{
+	static struct as_recent none[AS_RECENTS];
+	static __u32 key[AS_RECENTS];
+	__u32 n = AS_RECENTS;
+
+	if (!key[1])
+		for (__u32 i = 0; i < AS_RECENTS; i++)
+			key[i] = i;
+	assert_int_equal(
+		bpf_map_update_batch(bpf_map__fd(twin.skel->maps.recents), key, none, &n, NULL), 0);
+	assert_int_equal(n, AS_RECENTS);
+}
+
+/* A new native engine begins, with room for @flows. */
+static inline void twin_begin(uint32_t flows)
+{
+	twin_load();
+	twin_forget();
+	twin.count = 0;
+	twin.number = 0;
+	twin.due = 0;
+	twin.blind = flows != TWIN_FLOWS;
+	events_counters(twin.events, twin.before);
+	assert_int_equal(events_in_flight(twin.events), 0);
+}
+
+/* Have the programs end this flow, as the agent does. */
+static inline void twin_expire(const struct as_flow *flow)
+{
+	struct {
+		uint8_t ethernet[AS_ETH_HLEN];
+		struct as_due due;
+	} __attribute__((packed)) packet = {.due = {.key = flow->key, .due = flow->due}};
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &packet,
+			    .data_size_in = sizeof(packet));
+	int fd = bpf_program__fd(twin.skel->progs.alpnscope_due);
+
+	assert_int_equal(bpf_prog_test_run_opts(fd, &opts), 0);
+}
+
+/* End the flows that are due by @now; returns when the next one will be. */
+static inline uint64_t twin_walk(uint64_t now)
+{
+	static struct as_tuple key[TWIN_FLOWS];
+	static struct as_flow flow[TWIN_FLOWS];
+	uint64_t cursor, next = UINT64_MAX;
+	uint32_t n = TWIN_FLOWS;
+	int err = bpf_map_lookup_batch(bpf_map__fd(twin.skel->maps.flows), NULL, &cursor, key, flow,
+				       &n, NULL);
+
+	assert_true(!err || err == -ENOENT);
+	for (uint32_t i = 0; i < n; i++) {
+		if (flow[i].due <= now)
+			twin_expire(&flow[i]);
+		else if (flow[i].due < next)
+			next = flow[i].due;
+	}
+	return next;
+}
+
+/* The time is @now: as the native engine does, end what is due before the frame is seen. */
+static inline void twin_clock(uint64_t now)
+{
+	uint64_t next;
+
+	if (now < twin.due)
+		return;
+	next = twin.due ? twin_walk(now) : UINT64_MAX;
+	/* A flow that opens from now on waits this long. */
+	twin.due = next < now + AS_ANSWER_NS ? next : now + AS_ANSWER_NS;
+}
+
+static inline struct bpf_program *twin_program(bool bare)
+{
+	if (twin.number++ & 1)
+		return bare ? twin.skel->progs.alpnscope_out3 : twin.skel->progs.alpnscope_out;
+	return bare ? twin.skel->progs.alpnscope_in3 : twin.skel->progs.alpnscope_in;
+}
+
+/* True when BPF_PROG_TEST_RUN takes a frame of this size. */
+static inline bool twin_fits(uint32_t len)
+{
+	return len >= TWIN_FRAME_MIN && len <= TWIN_FRAME_MAX;
+}
+
+/* The frame that the native engine is about to get at @now; @bare: it has no Ethernet
+ * header. One without room for a header is nothing to the engine and left out. */
+static inline void twin_take(const uint8_t *bytes, uint32_t len, bool bare, uint64_t now)
+{
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = bytes, .data_size_in = len);
+
+	if (len > TWIN_FRAME_MAX)
+		twin.blind = true;
+	if (twin.blind || !twin_fits(len)) {
+		twin.short_frames += len < TWIN_FRAME_MIN;
+		twin.long_frames += len > TWIN_FRAME_MAX;
+		return;
+	}
+	if (now > twin.skel->bss->test_now || !twin.number)
+		twin.skel->bss->test_now = now;
+	twin_clock(twin.skel->bss->test_now);
+	if (bpf_prog_test_run_opts(bpf_program__fd(twin_program(bare)), &opts))
+		fail_msg("BPF_PROG_TEST_RUN refused a frame of %u bytes: %s", len, strerror(errno));
+	assert_int_equal(opts.retval, (uint32_t)-1); /* TC_ACT_UNSPEC: let it pass */
+	twin.frames++;
+	events_read(twin.events);
+}
+
+static inline int twin_order(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct as_handshake));
+}
+
+/* Records of the native engine in an order of their own. The end of a capture is native
+ * only: for the programs those handshakes timed out. */
+static inline struct as_handshake *twin_sorted(const struct as_handshake *rec, uint32_t count)
+{
+	struct as_handshake *copy = calloc(count + 1, sizeof(*copy));
+
+	assert_non_null(copy);
+	for (uint32_t i = 0; i < count; i++) {
+		copy[i] = rec[i];
+		if (copy[i].end == AS_END_EOF)
+			copy[i].end = AS_END_TIMEOUT;
+	}
+	qsort(copy, count, sizeof(*copy), twin_order);
+	return copy;
+}
+
+static inline void twin_difference(const struct as_handshake *a, const struct as_handshake *b)
+{
+	const uint8_t *x = (const uint8_t *)a, *y = (const uint8_t *)b;
+
+	twin.differences++;
+	for (size_t i = 0; i < sizeof(*a); i++) {
+		if (x[i] == y[i])
+			continue;
+		print_error("records differ from byte %zu on: %u native, %u BPF\n", i, x[i], y[i]);
+		return;
+	}
+}
+
+static inline void twin_compare(const uint64_t *counters, const struct as_handshake *rec,
+				uint32_t count)
+{
+	struct as_handshake *mine = twin_sorted(rec, count);
+	uint64_t after[AS_COUNTER_COUNT];
+
+	qsort(twin.rec, twin.count, sizeof(*twin.rec), twin_order);
+	for (uint32_t i = 0; i < count && i < twin.count; i++)
+		if (memcmp(&mine[i], &twin.rec[i], sizeof(*mine)))
+			twin_difference(&mine[i], &twin.rec[i]);
+	free(mine);
+	events_counters(twin.events, after);
+	for (int i = 0; i < AS_COUNTER_COUNT; i++) {
+		if (after[i] - twin.before[i] == counters[i])
+			continue;
+		print_error("counter %d: %llu native, %llu BPF\n", i,
+			    (unsigned long long)counters[i],
+			    (unsigned long long)(after[i] - twin.before[i]));
+		twin.differences++;
+	}
+	if (twin.count != count) {
+		print_error("%u records native, %u BPF\n", count, twin.count);
+		twin.differences++;
+	}
+}
+
+/* The native engine ended with these records. */
+static inline void twin_end(const struct native *n, const struct as_handshake *rec, uint32_t count)
+{
+	uint64_t differences = twin.differences;
+
+	twin_walk(UINT64_MAX);
+	events_read(twin.events);
+	twin.engines++;
+	if (twin.blind) {
+		twin.blind_engines++;
+		return;
+	}
+	twin.records += count;
+	twin_compare(native_counters(n), rec, count);
+	assert_int_equal(twin.differences, differences);
+}
+
+/* A gate that stays up after its handshakes would let every packet of its place in. */
+static inline void twin_gates(void)
+{
+	for (__u32 i = 0; i < AS_GATES; i++) {
+		__s32 count = -1;
+
+		assert_int_equal(bpf_map__lookup_elem(twin.skel->maps.gates, &i, sizeof(i), &count,
+						      sizeof(count), 0),
+				 0);
+		assert_int_equal(count, 0);
+	}
+}
+
+/* What was compared, for the reader of the test's output. */
+static inline int twin_report(void **state)
+{
+	(void)state;
+	if (!twin.skel)
+		return 0;
+	twin_gates();
+	print_message("# %llu frames, %llu engines, %llu records compared, %llu differences; "
+		      "left out: %llu frames under %u and %llu over %u bytes\n",
+		      (unsigned long long)twin.frames, (unsigned long long)twin.engines,
+		      (unsigned long long)twin.records, (unsigned long long)twin.differences,
+		      (unsigned long long)twin.short_frames, TWIN_FRAME_MIN,
+		      (unsigned long long)twin.long_frames, TWIN_FRAME_MAX);
+	events_free(twin.events);
+	program_free(twin.skel);
+	free(twin.rec);
+	return twin.differences != 0;
+}
+
+#endif

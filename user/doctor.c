@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "doctor.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define PROMISED DOCTOR_VERSION(6, 1)
+#define TESTED DOCTOR_VERSION(5, 10)
+#define MEMCG_CHARGED DOCTOR_VERSION(5, 11) /* 5b29db2f3d25... maps go by cgroup since */
+
+void doctor_find(struct doctor_finding *f, enum doctor_status status, const char *format, ...)
+{
+	va_list args;
+
+	f->status = status;
+	va_start(args, format);
+	vsnprintf(f->text, sizeof(f->text), format, args);
+	va_end(args);
+}
+
+void doctor_line(struct buf *out, const char *check, const struct doctor_finding *f)
+{
+	static const char *const names[] = {"ok", "no", "note"};
+
+	buf_printf(out, "%-4s  %-10s  ", names[f->status], check);
+	buf_escaped(out, (const uint8_t *)f->text, strlen(f->text));
+	buf_puts(out, "\n");
+}
+
+uint32_t doctor_version(const char *release)
+{
+	unsigned int major, minor;
+
+	if (sscanf(release, "%3u.%3u", &major, &minor) != 2)
+		return 0;
+	return DOCTOR_VERSION(major, minor);
+}
+
+void doctor_kernel(struct doctor_finding *f, const char *release)
+{
+	uint32_t version = doctor_version(release);
+
+	if (version >= PROMISED)
+		doctor_find(f, DOCTOR_OK, "%s (promised from 6.1, tested from 5.10)", release);
+	else if (version >= TESTED)
+		doctor_find(f, DOCTOR_NOTE,
+			    "%s: tested from 5.10, promised from 6.1 only; boot a newer one if "
+			    "a check below fails",
+			    release);
+	else
+		doctor_find(f, DOCTOR_NOTE,
+			    "%s: older than 5.10, the oldest that is tested; boot 6.1 or newer",
+			    release);
+}
+
+void doctor_privileges(struct doctor_finding *f, const struct doctor_caps *caps)
+{
+	const struct {
+		const char *name;
+		bool held;
+	} need[] = {{"CAP_BPF", caps->bpf},
+		    {"CAP_PERFMON", caps->perfmon},
+		    {"CAP_NET_ADMIN", caps->net_admin}};
+	char missing[64] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(need) / sizeof(need[0]); i++)
+		if (!need[i].held && !caps->sys_admin)
+			len += (size_t)snprintf(missing + len, sizeof(missing) - len, "%s%s",
+						len ? ", " : "", need[i].name);
+	if (*missing)
+		doctor_find(f, DOCTOR_NO,
+			    "missing: %s; run as root, or give them: `setcap "
+			    "cap_bpf,cap_perfmon,cap_net_admin=ep` on the program, or "
+			    "AmbientCapabilities= in its systemd unit",
+			    missing);
+	else if (!caps->initial_userns)
+		doctor_find(f, DOCTOR_NO,
+			    "capabilities of a user namespace do not count for BPF; run on the "
+			    "host, or in a container without one (--userns=host)");
+	else
+		doctor_find(f, DOCTOR_OK, "%s",
+			    caps->sys_admin ? "CAP_SYS_ADMIN, which stands for CAP_BPF, "
+					      "CAP_PERFMON and CAP_NET_ADMIN" :
+					      "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN");
+}
+
+void doctor_lockdown(struct doctor_finding *f, const char *text)
+{
+	if (strstr(text, "[confidentiality]"))
+		doctor_find(f, DOCTOR_NOTE,
+			    "confidentiality: the kernel refuses programs that read its memory, "
+			    "ours do for process names; boot with lockdown=integrity");
+	else if (strstr(text, "[integrity]"))
+		doctor_find(f, DOCTOR_OK, "integrity, which does not concern our programs");
+	else
+		doctor_find(f, DOCTOR_OK, "none");
+}
+
+bool doctor_memlock(struct doctor_finding *f, uint32_t version, uint64_t limit, bool sys_resource)
+{
+	if (!version || version >= MEMCG_CHARGED)
+		return false;
+	if (limit == RLIM_INFINITY || sys_resource)
+		doctor_find(f, DOCTOR_OK, "no limit that would hold");
+	else
+		doctor_find(f, DOCTOR_NOTE,
+			    "this kernel charges maps to it, and it is %llu KiB; give "
+			    "CAP_SYS_RESOURCE, or LimitMEMLOCK=infinity (`ulimit -l unlimited`)",
+			    (unsigned long long)limit / 1024);
+	return true;
+}
+
+const char *doctor_attach_next(int err)
+{
+	switch (err) {
+	case EOPNOTSUPP:
+		return "this kernel has no tcx (it came with Linux 6.6); leave out --hook tcx";
+	case EPERM:
+	case EACCES:
+		return "CAP_NET_ADMIN is needed in this network namespace";
+	case ENODEV:
+		return "it went away meanwhile; run doctor again";
+	case EBUSY:
+		return "too many agents are attached; stop one";
+	default:
+		return "`tc filter show` and `bpftool net` show what is on it; -v tells more";
+	}
+}
+
+/* Observed; is anybody between it and the wire? */
+static void observed(struct doctor_finding *f, const struct doctor_link *link, const char *frames)
+{
+	const char *name = link->name;
+
+	if (link->xdp)
+		doctor_find(f, DOCTOR_NOTE,
+			    "%s: up, %s, %s; but its XDP program comes first: what that drops or "
+			    "redirects is not seen; observe where it is redirected to",
+			    name, frames, link->hook);
+	else if (link->ahead)
+		doctor_find(f, DOCTOR_NOTE,
+			    "%s: up, %s, %s; but %u of %u other programs before the running agent's "
+			    "may hide packets from it; restart it: it goes to the head",
+			    name, frames, link->hook, link->ahead, link->others);
+	else if (link->others)
+		doctor_find(f, DOCTOR_OK, "%s: up, %s, %s, ahead of %u other program%s", name,
+			    frames, link->hook, link->others, link->others == 1 ? "" : "s");
+	else
+		doctor_find(f, DOCTOR_OK, "%s: up, %s, %s", name, frames, link->hook);
+}
+
+void doctor_interface(struct doctor_finding *f, const struct doctor_link *link)
+{
+	enum attach_kind kind = attach_kind(link->arphrd);
+	const char *frames = kind == ATTACH_IP ? "raw IP" : "Ethernet";
+
+	if (kind == ATTACH_UNKNOWN)
+		doctor_find(f, DOCTOR_NOTE,
+			    "%s: frames of hardware type %u are not read; observe the interface "
+			    "that its traffic goes on to",
+			    link->name, link->arphrd);
+	else if (!link->up)
+		doctor_find(f, DOCTOR_NOTE,
+			    "%s: down, %s; observed when it comes up (`ip link set %s up`)",
+			    link->name, frames, link->name);
+	else if (!link->tried)
+		doctor_find(f, DOCTOR_NOTE, "%s: up, %s; observed once the programs load",
+			    link->name, frames);
+	else if (link->err)
+		doctor_find(f, DOCTOR_NOTE, "%s: up, %s; cannot attach: %s; %s", link->name, frames,
+			    strerror(-link->err), doctor_attach_next(-link->err));
+	else
+		observed(f, link, frames);
+}
+
+void doctor_port(struct doctor_finding *f, const char *address, const char *refused, bool agent,
+		 bool answers)
+{
+	if (!refused)
+		doctor_find(f, DOCTOR_OK, "%s is free", address);
+	else if (agent && answers)
+		doctor_find(f, DOCTOR_OK, "%s is the running agent's", address);
+	else if (answers)
+		doctor_find(f, DOCTOR_NO,
+			    "%s: an alpnscope with another --socket has it; stop that one, or "
+			    "give --web.listen-address another port",
+			    address);
+	else
+		/* An agent that runs has found itself another address. */
+		doctor_find(f, agent ? DOCTOR_NOTE : DOCTOR_NO, "%s", refused);
+}
