@@ -418,7 +418,7 @@ AS_INLINE int as_server_hello(const struct as_bytes *b, struct as_hello *h, stru
 	a->version = (__u16)as_word(b, AS_HS_HLEN);
 	AS_MEMCPY(a->random, b->at + AS_HS_HLEN + 2, AS_RANDOM_LEN);
 	a->retry = (__u32)as_is_retry(a->random);
-	if (AS_FRESH(a->version) >> 8 != AS_TLS13_DRAFT) {
+	if (AS_FRESH(a->version) <= AS_TLS12) {
 		n = as_byte(b, at);
 		if (n > AS_SESSION_ID_MAX)
 			return AS_ERR_FIELD;
@@ -427,7 +427,7 @@ AS_INLINE int as_server_hello(const struct as_bytes *b, struct as_hello *h, stru
 		as_session_id(b, at + 1, n, h);
 		at = AS_FRESH(h->at) + AS_FRESH(h->n);
 		n = 1; /* the compression method */
-	} else { /* up to draft 21: neither session id nor compression */
+	} else { /* TLS 1.3 up to draft 21: neither session id nor compression */
 		as_session_id(b, at, 0, h);
 	}
 	a->cipher = (__u16)as_word(b, at);
