@@ -2,7 +2,7 @@
 /*
  * flow.h - a handshake in progress, as the table holds it.
  *
- * A flow goes INIT -> OPEN -> CLOSED and only as_close() (engine.h) ends it. A deleted
+ * A flow goes INIT -> OPEN -> CLOSED and only as_close() (track.h) ends it. A deleted
  * table element is reused at once, so a stale pointer may see the next key's value:
  * state and tuple are compared under the lock before every write.
  */

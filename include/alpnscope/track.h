@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * track.h - what following a handshake takes: working memory, the target's functions,
+ * who is who in a packet, and the one way a flow ends.
+ */
+#ifndef ALPNSCOPE_TRACK_H
+#define ALPNSCOPE_TRACK_H
+
+#include "counters.h"
+#include "flow.h"
+#include "handshake.h"
+#include "hello.h"
+#include "packet.h"
+#include "record.h"
+#include "stream.h"
+
+#define AS_WINDOW 0x100000 /* 1 MiB: how far a sequence number may be off */
+
+enum as_hook { AS_INGRESS, AS_EGRESS, AS_HOOKS };
+
+/**
+ * struct as_scratch - working memory of one hook on one CPU: a packet that passed the
+ * gate, and what is made of it.
+ * @rec: the record at hand
+ * @random: of the ClientHello at hand
+ * @end_flags: AS_F_* that go with the end of a flow
+ */
+struct as_scratch {
+	struct as_packet pkt;
+	struct as_record rec;
+	__u32 hash;
+	__u32 end_flags;
+	__u8 random[AS_RANDOM_LEN];
+	struct as_flow flow;
+	struct as_answer answer;
+	struct as_hello hello;
+	struct as_bytes bytes;
+};
+
+/* The target's, see port.h. */
+AS_INLINE void as_frame(AS_ENV *env, struct as_frame *frame);
+AS_INLINE __u64 as_time(AS_ENV *env);
+AS_INLINE __u32 as_ifindex(AS_ENV *env);
+AS_INLINE __u64 as_seed(AS_ENV *env);
+AS_INLINE void as_count(AS_ENV *env, __u32 counter);
+AS_INLINE __s32 *as_gate(AS_ENV *env, __u32 hash);
+AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash);
+AS_INLINE struct as_scratch *as_scratch(AS_ENV *env, __u32 hook);
+AS_INLINE struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key);
+AS_INLINE int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct as_flow *flow);
+AS_INLINE void as_flow_del(AS_ENV *env, const struct as_tuple *key);
+AS_INLINE void as_lock(struct as_flow *f);
+AS_INLINE void as_unlock(struct as_flow *f);
+AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size);
+AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner);
+
+/* Is b at most AS_WINDOW after a, on the circle of sequence numbers? */
+AS_INLINE int as_in_window(__u32 a, __u32 b)
+{
+	return b - a < AS_WINDOW;
+}
+
+AS_INLINE __u64 as_random8(const __u8 *random)
+{
+	__u64 v;
+
+	AS_MEMCPY(&v, random, 8);
+	return v;
+}
+
+/* What `recent` keeps of a random: never 0, which is an empty place. */
+AS_INLINE __u64 as_identity(const __u8 *random)
+{
+	return as_random8(random) | 1;
+}
+
+AS_INLINE int as_random_equal(const __u8 *a, const __u8 *b)
+{
+	return as_random8(a) == as_random8(b) && as_random8(a + 8) == as_random8(b + 8) &&
+	       as_random8(a + 16) == as_random8(b + 16) && as_random8(a + 24) == as_random8(b + 24);
+}
+
+/* Is the flow still that of the tuple? Only true under its lock. */
+AS_INLINE int as_is_open(const struct as_flow *f, const struct as_tuple *key)
+{
+	return f->state == AS_OPEN && as_tuple_equal(&f->key, key);
+}
+
+/* Does the packet come from the flow's client? (both ends may share an address) */
+AS_INLINE int as_from_client(const struct as_flow *f, const struct as_packet *p)
+{
+	__u64 a = as_random8(f->rec.client_addr), b = as_random8(f->rec.client_addr + 8);
+
+	if (p->from_lo)
+		return a == p->key.lo_addr[0] && b == p->key.lo_addr[1] &&
+		       f->rec.client_port == p->key.lo_port;
+	return a == p->key.hi_addr[0] && b == p->key.hi_addr[1] &&
+	       f->rec.client_port == p->key.hi_port;
+}
+
+/* Fill in the ends; @client_sends says which of them sent the packet. */
+AS_INLINE void as_set_ends(struct as_handshake *hs, const struct as_packet *p, int client_sends)
+{
+	hs->family = (__u8)p->key.family;
+	if (client_sends == p->from_lo) {
+		AS_MEMCPY(hs->client_addr, p->key.lo_addr, 16);
+		AS_MEMCPY(hs->server_addr, p->key.hi_addr, 16);
+		hs->client_port = p->key.lo_port;
+		hs->server_port = p->key.hi_port;
+	} else {
+		AS_MEMCPY(hs->client_addr, p->key.hi_addr, 16);
+		AS_MEMCPY(hs->server_addr, p->key.lo_addr, 16);
+		hs->client_port = p->key.hi_port;
+		hs->server_port = p->key.lo_port;
+	}
+}
+
+/* Hand over a record; @ok and @lost are the counters of how that went. */
+AS_INLINE void as_submit(AS_ENV *env, struct as_handshake *hs, __u32 ok, __u32 lost)
+{
+	__u32 names = (__u32)hs->sni_len + hs->alpn_len + hs->selected_len;
+	__u32 size;
+
+	as_barrier(names);
+	size = __builtin_offsetof(struct as_handshake, names) + as_min(names, AS_NAMES_MAX);
+	hs->size = (__u16)size;
+	as_count(env, as_emit(env, hs, size) ? lost : ok);
+}
+
+/**
+ * as_close - end a flow and hand over its record: the only place where one dies.
+ * @key, @hash: what it was looked up by
+ * @end: enum as_end; @end_flags: AS_F_* that go with it
+ * @due: 0, or end it only if it is still the flow that was due then
+ */
+AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *key, __u32 hash,
+			__u32 end, __u32 end_flags, __u64 due)
+{
+	__u64 now = as_time(env);
+	struct as_recent *recent;
+	__s32 *gate;
+	int mine;
+
+	as_lock(f);
+	mine = as_is_open(f, key) && (!due || f->due == due);
+	if (mine) {
+		f->state = AS_CLOSED;
+		f->rec.end = (__u8)end;
+		f->rec.end_ns = now;
+		f->rec.flags |= end_flags;
+	}
+	as_unlock(f);
+	if (!mine)
+		return;
+	/* CLOSED and not yet deleted: nobody else writes to it. */
+	as_submit(env, &f->rec, AS_RECORDS, AS_LOST_RING_FULL);
+	recent = as_recent(env, hash);
+	if (recent) {
+		recent->client = as_identity(f->rec.client_random);
+		recent->server = as_identity(f->rec.server_random);
+	}
+	as_flow_del(env, key);
+	gate = as_gate(env, hash);
+	if (gate)
+		as_add(gate, -1);
+}
+
+/* Is the whole message in this one record and segment? 0, or the counter of why not. */
+AS_INLINE int as_whole(const struct as_scratch *s)
+{
+	__u32 end = s->rec.off - s->pkt.payload + AS_REC_HLEN + s->rec.message_len;
+
+	if (s->rec.message_len > AS_HELLO_MAX)
+		return AS_LOST_TOO_LONG;
+	if (s->rec.message_len > s->rec.len)
+		return AS_LOST_SPLIT_RECORDS;
+	if (end > s->pkt.payload_len)
+		return AS_LOST_SPLIT_SEGMENTS;
+	return end > s->pkt.avail ? AS_LOST_CUT : 0;
+}
+
+#endif
