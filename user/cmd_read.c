@@ -104,7 +104,8 @@ int read_capture(const struct options *opt)
 	native_end(r.engine);
 	if (err < 0)
 		log_error("%s", error);
-	say_counts(&r, frames);
+	if (frames)
+		say_counts(&r, frames);
 	if (err >= 0)
 		rc = opt->fail_on_fallback && r.out.fallbacks ? EXIT_FINDING : EXIT_OK;
 out:

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "commands.h"
 #include "control.h"
 #include "log.h"
+
+/* --duration is over: the agent's lines were written as they came. */
+static void on_alarm(int number)
+{
+	(void)number;
+	_exit(EXIT_OK);
+}
 
 /* Ask the running agent; -1 when there is none. */
 static int watch_agent(const struct options *opt)
@@ -26,8 +35,14 @@ static int watch_agent(const struct options *opt)
 		return EXIT_ERROR;
 	}
 	log_info("watching the running agent (%s)", opt->socket);
-	if (opt->duration_ms)
-		alarm((unsigned int)((opt->duration_ms + 999) / 1000));
+	if (opt->duration_ms) {
+		struct itimerval when = {
+			.it_value = {.tv_sec = (time_t)(opt->duration_ms / 1000),
+				     .tv_usec = (suseconds_t)(opt->duration_ms % 1000) * 1000}};
+
+		signal(SIGALRM, on_alarm);
+		setitimer(ITIMER_REAL, &when, NULL);
+	}
 	rc = control_watch(fd, &watch, STDOUT_FILENO);
 	close(fd);
 	return rc;
