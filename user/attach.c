@@ -138,6 +138,22 @@ static struct port *port_of(struct attach *a, unsigned int ifindex)
 	return p;
 }
 
+static const char *cause(int err)
+{
+	switch (err) {
+	case -ENODEV:
+		return "no such interface";
+	case -EEXIST:
+		return "it has an ingress qdisc, which lacks the other direction: put clsact in "
+		       "its place, which takes the same filters";
+	case -EADDRINUSE:
+		return "a filter of another kind has priority 1, which ours need: give it 2 or "
+		       "more";
+	default:
+		return strerror(-err);
+	}
+}
+
 int attach_add(struct attach *a, unsigned int ifindex, const char *name, uint16_t arphrd,
 	       char *error, size_t size)
 {
@@ -171,7 +187,7 @@ int attach_add(struct attach *a, unsigned int ifindex, const char *name, uint16_
 			 name);
 	else
 		snprintf(error, size, "cannot attach to %s: %s; `alpnscope doctor` tells more",
-			 name, err == -ENODEV ? "no such interface" : strerror(-err));
+			 name, cause(err));
 	return err;
 }
 

@@ -21,12 +21,13 @@
 #define TCX_EGRESS 47
 #define TCX_BEFORE (1U << 3)
 
-/* Our filters' place. The low bit of the handle tells a successor that the qdisc is ours
- * too; another live agent takes the next pair of handles. */
+/* Our filters' place. The low bit of the handle tells other agents, and a successor, that
+ * the qdisc is an agent's; another live agent takes the next pair of handles. */
 #define FILTER_PRIORITY 1
 #define FILTER_HANDLE 0xa1b0
 #define FILTER_CREATED 1U
 #define FILTER_AGENTS 8
+#define FILTERS_CREATED 0xaaaaU /* that bit in a set of the handles */
 
 static enum bpf_attach_type tcx_type(enum compat_side side)
 {
@@ -51,25 +52,37 @@ unsigned int compat_tcx_list(unsigned int ifindex, enum compat_side side,
 	return bpf_prog_query((int)ifindex, tcx_type(side), 0, NULL, ids, &count) ? 0 : count;
 }
 
-/* The agent's number in this network namespace: abstract sockets are per namespace and
- * go with their process, so a number that can be bound belongs to nobody alive. */
+/* Agents have numbers: abstract sockets are per network namespace and go with their
+ * process, so a number that can be bound belongs to nobody alive. Returns the fd that
+ * holds number @n, or -errno. */
+static int number_take(unsigned int n)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	socklen_t len = offsetof(struct sockaddr_un, sun_path) + sizeof("alpnscope-clsact");
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	memcpy(sa.sun_path + 1, "alpnscope-clsact", sizeof("alpnscope-clsact") - 1);
+	sa.sun_path[sizeof("alpnscope-clsact")] = (char)('0' + n);
+	if (!bind(fd, (struct sockaddr *)&sa, len + 1))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
 static int agent_number(void)
 {
 	static int number = -1;
 
-	for (int i = 0; number < 0 && i < FILTER_AGENTS; i++) {
-		struct sockaddr_un sa = {.sun_family = AF_UNIX};
-		socklen_t len = offsetof(struct sockaddr_un, sun_path) + sizeof("alpnscope-clsact");
-		int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	for (unsigned int n = 0; number < 0 && n < FILTER_AGENTS; n++) {
+		int fd = number_take(n);
 
-		if (fd < 0)
-			return -errno;
-		memcpy(sa.sun_path + 1, "alpnscope-clsact", sizeof("alpnscope-clsact") - 1);
-		sa.sun_path[sizeof("alpnscope-clsact")] = (char)('0' + i);
-		if (!bind(fd, (struct sockaddr *)&sa, len + 1))
-			number = i; /* the fd stays open as long as we live */
-		else
-			close(fd);
+		if (fd >= 0)
+			number = (int)n; /* the fd stays open as long as we live */
+		else if (fd != -EADDRINUSE)
+			return fd;
 	}
 	return number < 0 ? -EBUSY : number;
 }
@@ -81,7 +94,10 @@ static int filter_attach(unsigned int ifindex, enum bpf_tc_attach_point point, i
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = FILTER_PRIORITY,
 			    .prog_fd = prog_fd, .flags = BPF_TC_F_REPLACE);
 
-	return bpf_tc_attach(&hook, &opts);
+	int err = bpf_tc_attach(&hook, &opts);
+
+	/* All filters of one priority must be of one kind and protocol. */
+	return err == -EINVAL ? -EADDRINUSE : err;
 }
 
 static void filter_detach(unsigned int ifindex, enum bpf_tc_attach_point point, uint32_t handle)
@@ -92,25 +108,112 @@ static void filter_detach(unsigned int ifindex, enum bpf_tc_attach_point point, 
 	bpf_tc_detach(&hook, &opts);
 }
 
-static bool filter_exists(unsigned int ifindex, enum bpf_tc_attach_point point, uint32_t handle)
-{
-	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = point);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = FILTER_PRIORITY);
+/* The filters on one side of a clsact; @agents: bit i stands for handle FILTER_HANDLE + i. */
+struct filters {
+	unsigned int count;
+	uint32_t agents;
+};
 
-	return !bpf_tc_query(&hook, &opts);
+static int note_filter(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(nlh);
+	uint32_t i = tc->tcm_handle - FILTER_HANDLE;
+	struct filters *f = arg;
+
+	f->count++;
+	if (TC_H_MAJ(tc->tcm_info) >> 16 == FILTER_PRIORITY && i < 2 * FILTER_AGENTS)
+		f->agents |= 1U << i;
+	return MNL_CB_OK;
 }
 
-/* Filters that a dead agent with our number left; true when the qdisc was its own. */
-static bool remove_leftovers(unsigned int ifindex, uint32_t handle)
+/* 0 or -errno. */
+static int list_side(struct mnl_socket *nl, unsigned int ifindex, enum bpf_tc_attach_point point,
+		     struct filters *f)
 {
-	bool created = filter_exists(ifindex, BPF_TC_INGRESS, handle | FILTER_CREATED) ||
-		       filter_exists(ifindex, BPF_TC_EGRESS, handle | FILTER_CREATED);
+	char buf[16384];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct tcmsg *tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
+	ssize_t n;
 
-	for (uint32_t bit = 0; bit <= FILTER_CREATED; bit++) {
-		filter_detach(ifindex, BPF_TC_INGRESS, handle | bit);
-		filter_detach(ifindex, BPF_TC_EGRESS, handle | bit);
+	nlh->nlmsg_type = RTM_GETTFILTER;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	nlh->nlmsg_seq = point;
+	tc->tcm_ifindex = (int)ifindex;
+	tc->tcm_parent = TC_H_MAKE(TC_H_CLSACT,
+				   point == BPF_TC_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS);
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	while ((n = mnl_socket_recvfrom(nl, buf, sizeof(buf))) > 0) {
+		int rc = mnl_cb_run(buf, (size_t)n, point, mnl_socket_get_portid(nl), note_filter,
+				    f);
+
+		if (rc == MNL_CB_STOP)
+			return 0;
+		if (rc < 0)
+			break;
 	}
-	return created;
+	return -errno;
+}
+
+static int list_filters(unsigned int ifindex, struct filters *in, struct filters *out)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	int err = !nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) ? -errno : 0;
+
+	*in = *out = (struct filters){0};
+	if (!err)
+		err = list_side(nl, ifindex, BPF_TC_INGRESS, in);
+	if (!err)
+		err = list_side(nl, ifindex, BPF_TC_EGRESS, out);
+	if (nl)
+		mnl_socket_close(nl);
+	return err;
+}
+
+/* Remove what dead agents left of the filters in @agents. A number is held meanwhile, so
+ * that no new agent takes it. */
+static void remove_leftovers(unsigned int ifindex, uint32_t agents, unsigned int own)
+{
+	for (unsigned int n = 0; n < FILTER_AGENTS; n++) {
+		int fd = -1;
+
+		if (!(agents >> 2 * n & 3))
+			continue;
+		if (n != own) {
+			fd = number_take(n);
+			if (fd < 0)
+				continue;
+		}
+		for (uint32_t bit = 0; bit <= FILTER_CREATED; bit++) {
+			filter_detach(ifindex, BPF_TC_INGRESS, FILTER_HANDLE + 2 * n + bit);
+			filter_detach(ifindex, BPF_TC_EGRESS, FILTER_HANDLE + 2 * n + bit);
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+/* Whose qdisc is it that was there? @created: an agent's, alive or dead; the last one to
+ * leave removes it. */
+static int adopt(unsigned int ifindex, unsigned int own, bool *created)
+{
+	struct filters in, out;
+	int err = list_filters(ifindex, &in, &out);
+
+	if (err)
+		return err;
+	*created = (in.agents | out.agents) & FILTERS_CREATED;
+	remove_leftovers(ifindex, in.agents | out.agents, own);
+	return 0;
+}
+
+/* One filter list for both sides: that of an `ingress` qdisc, which has no egress. */
+static bool is_one_sided(const struct compat_clsact *c)
+{
+	uint32_t bit = 1U << (c->handle - FILTER_HANDLE);
+	struct filters in, out;
+
+	return !list_filters(c->ifindex, &in, &out) && out.agents & bit;
 }
 
 int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct compat_clsact *c)
@@ -122,14 +225,18 @@ int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct com
 	if (number < 0)
 		return number;
 	*c = (struct compat_clsact){.ifindex = ifindex,
+				    .created = true,
 				    .handle = FILTER_HANDLE + 2 * (uint32_t)number};
 	err = bpf_tc_hook_create(&hook);
-	if (err && err != -EEXIST)
+	if (err == -EEXIST)
+		err = adopt(ifindex, (unsigned int)number, &c->created);
+	if (err)
 		return err;
-	c->created = !err || remove_leftovers(ifindex, c->handle);
 	if (c->created)
 		c->handle |= FILTER_CREATED;
 	err = filter_attach(ifindex, BPF_TC_INGRESS, in_fd, c->handle);
+	if (!err && !c->created && is_one_sided(c))
+		err = -EEXIST;
 	if (!err)
 		err = filter_attach(ifindex, BPF_TC_EGRESS, out_fd, c->handle);
 	if (err)
@@ -137,51 +244,11 @@ int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct com
 	return err;
 }
 
-static int count_filter(const struct nlmsghdr *nlh, void *count)
-{
-	(void)nlh;
-	++*(unsigned int *)count;
-	return MNL_CB_OK;
-}
-
-/* How many filters one side of the clsact holds; 1 when that cannot be told. */
-static unsigned int filters(struct mnl_socket *nl, unsigned int ifindex, uint32_t parent)
-{
-	char buf[16384];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct tcmsg *tc = mnl_nlmsg_put_extra_header(nlh, sizeof(*tc));
-	unsigned int count = 0;
-	ssize_t n;
-
-	nlh->nlmsg_type = RTM_GETTFILTER;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nlh->nlmsg_seq = parent;
-	tc->tcm_ifindex = (int)ifindex;
-	tc->tcm_parent = parent;
-	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		return 1;
-	while ((n = mnl_socket_recvfrom(nl, buf, sizeof(buf))) > 0) {
-		int rc = mnl_cb_run(buf, (size_t)n, parent, mnl_socket_get_portid(nl), count_filter,
-				    &count);
-
-		if (rc < 0)
-			return 1;
-		if (rc == MNL_CB_STOP)
-			return count;
-	}
-	return 1;
-}
-
 static bool is_empty(unsigned int ifindex)
 {
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	bool empty = nl && !mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) &&
-		     !filters(nl, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)) &&
-		     !filters(nl, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS));
+	struct filters in, out;
 
-	if (nl)
-		mnl_socket_close(nl);
-	return empty;
+	return !list_filters(ifindex, &in, &out) && !in.count && !out.count;
 }
 
 void compat_clsact_detach(const struct compat_clsact *c)

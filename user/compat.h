@@ -23,7 +23,7 @@ unsigned int compat_tcx_list(unsigned int ifindex, enum compat_side side,
 
 /**
  * struct compat_clsact - our filters on one interface's clsact qdisc.
- * @created: the qdisc is ours, or was a crashed predecessor's
+ * @created: the qdisc is an agent's: ours, or that of another, alive or crashed
  * @handle: of both filters
  */
 struct compat_clsact {
@@ -34,12 +34,14 @@ struct compat_clsact {
 
 /**
  * compat_clsact_attach - attach both programs as the first filters of a clsact qdisc.
- * Filters that a crashed predecessor left are replaced. Returns 0 or -errno.
+ * Filters that crashed agents left are removed. Returns 0 or -errno: -EEXIST when there is
+ * an `ingress` qdisc, which has no egress side, in clsact's place, -EADDRINUSE when a
+ * filter of another kind or protocol has our priority.
  */
 int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct compat_clsact *c);
 
-/** compat_clsact_detach - remove our filters, and the qdisc if we created it and nobody
- * else has put a filter there. */
+/** compat_clsact_detach - remove our filters, and the qdisc if an agent created it and
+ * nobody else has a filter there. */
 void compat_clsact_detach(const struct compat_clsact *c);
 
 #endif

@@ -9,7 +9,7 @@
 
 #define PROMISED DOCTOR_VERSION(6, 1)
 #define TESTED DOCTOR_VERSION(5, 10)
-#define MEMCG_CHARGED DOCTOR_VERSION(5, 11) /* 5b29db2f3d25... maps go by cgroup since */
+#define MEMCG_CHARGED DOCTOR_VERSION(5, 11) /* maps are charged to the memory cgroup since */
 
 void doctor_find(struct doctor_finding *f, enum doctor_status status, const char *format, ...)
 {
@@ -71,21 +71,21 @@ void doctor_privileges(struct doctor_finding *f, const struct doctor_caps *caps)
 		if (!need[i].held && !caps->sys_admin)
 			len += (size_t)snprintf(missing + len, sizeof(missing) - len, "%s%s",
 						len ? ", " : "", need[i].name);
-	if (*missing)
+	if (!caps->initial_userns)
+		doctor_find(f, DOCTOR_NO,
+			    "capabilities of a user namespace do not count for BPF; run on the "
+			    "host, or in a container that has none of its own (--userns=host)");
+	else if (*missing)
 		doctor_find(f, DOCTOR_NO,
 			    "missing: %s; run as root, or give them: `setcap "
 			    "cap_bpf,cap_perfmon,cap_net_admin=ep` on the program, or "
 			    "AmbientCapabilities= in its systemd unit",
 			    missing);
-	else if (!caps->initial_userns)
-		doctor_find(f, DOCTOR_NO,
-			    "capabilities of a user namespace do not count for BPF; run on the "
-			    "host, or in a container without one (--userns=host)");
 	else
 		doctor_find(f, DOCTOR_OK, "%s",
 			    caps->sys_admin ? "CAP_SYS_ADMIN, which stands for CAP_BPF, "
-					      "CAP_PERFMON and CAP_NET_ADMIN" :
-					      "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN");
+					      "CAP_PERFMON and CAP_NET_ADMIN"
+					    : "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN");
 }
 
 void doctor_lockdown(struct doctor_finding *f, const char *text)
@@ -114,21 +114,60 @@ bool doctor_memlock(struct doctor_finding *f, uint32_t version, uint64_t limit, 
 	return true;
 }
 
-const char *doctor_attach_next(int err)
+void doctor_refused(struct doctor_finding *f, int err, uint32_t flows)
+{
+	if (err == EPERM || err == EACCES)
+		doctor_find(f, DOCTOR_NO,
+			    "not loaded: %s; give what the lines above miss; -v shows the "
+			    "kernel's own words",
+			    strerror(err));
+	else if (err == ENOMEM || err == E2BIG)
+		doctor_find(f, DOCTOR_NO, "not loaded: %s; give a smaller --flow-table than %u",
+			    strerror(err), flows);
+	else
+		doctor_find(f, DOCTOR_NO,
+			    "not loaded: %s; report the kernel's own words, which -v shows, and "
+			    "its release",
+			    strerror(err));
+}
+
+/* The cause of -@err from attach_add and what to do; NULL: only the kernel knows. */
+static const char *attach_cause(int err)
 {
 	switch (err) {
-	case EOPNOTSUPP:
+	case -EOPNOTSUPP:
 		return "this kernel has no tcx (it came with Linux 6.6); leave out --hook tcx";
-	case EPERM:
-	case EACCES:
-		return "CAP_NET_ADMIN is needed in this network namespace";
-	case ENODEV:
-		return "it went away meanwhile; run doctor again";
-	case EBUSY:
+	case -EPERM:
+	case -EACCES:
+		return "not permitted; CAP_NET_ADMIN is needed in this network namespace";
+	case -ENODEV:
+		return "it is gone; run doctor again";
+	case -EBUSY:
 		return "too many agents are attached; stop one";
+	case -EEXIST:
+		return "it has an ingress qdisc, which lacks the other direction; put clsact in "
+		       "its place, which takes the same filters";
+	case -EADDRINUSE:
+		return "a filter of another kind has priority 1, which ours need; give it 2 or "
+		       "more (`tc filter show`)";
 	default:
-		return "`tc filter show` and `bpftool net` show what is on it; -v tells more";
+		return NULL;
 	}
+}
+
+void doctor_unattached(struct doctor_finding *f, enum doctor_status status, const char *name,
+		       int err)
+{
+	const char *cause = attach_cause(err);
+
+	if (cause)
+		doctor_find(f, status, "%s: cannot attach: %s", name, cause);
+	else
+		doctor_find(
+			f, status,
+			"%s: cannot attach: %s; `tc filter show` and `bpftool net` show what is "
+			"on it, -v the kernel's own words",
+			name, strerror(-err));
 }
 
 /* Observed; is anybody between it and the wire? */
@@ -141,11 +180,16 @@ static void observed(struct doctor_finding *f, const struct doctor_link *link, c
 			    "%s: up, %s, %s; but its XDP program comes first: what that drops or "
 			    "redirects is not seen; observe where it is redirected to",
 			    name, frames, link->hook);
+	else if (link->others && !strcmp(link->hook, "clsact"))
+		doctor_find(f, DOCTOR_NOTE,
+			    "%s: up, %s, clsact; but %u tcx program%s before it may hide packets; "
+			    "leave out --hook clsact",
+			    name, frames, link->others, link->others == 1 ? "" : "s");
 	else if (link->ahead)
 		doctor_find(f, DOCTOR_NOTE,
-			    "%s: up, %s, %s; but %u of %u other programs before the running agent's "
-			    "may hide packets from it; restart it: it goes to the head",
-			    name, frames, link->hook, link->ahead, link->others);
+			    "%s: up, %s, tcx; but %u program%s before the running agent's may hide "
+			    "packets from it; restart it: it goes to the head",
+			    name, frames, link->ahead, link->ahead == 1 ? "" : "s");
 	else if (link->others)
 		doctor_find(f, DOCTOR_OK, "%s: up, %s, %s, ahead of %u other program%s", name,
 			    frames, link->hook, link->others, link->others == 1 ? "" : "s");
@@ -171,8 +215,7 @@ void doctor_interface(struct doctor_finding *f, const struct doctor_link *link)
 		doctor_find(f, DOCTOR_NOTE, "%s: up, %s; observed once the programs load",
 			    link->name, frames);
 	else if (link->err)
-		doctor_find(f, DOCTOR_NOTE, "%s: up, %s; cannot attach: %s; %s", link->name, frames,
-			    strerror(-link->err), doctor_attach_next(-link->err));
+		doctor_unattached(f, DOCTOR_NOTE, link->name, link->err);
 	else
 		observed(f, link, frames);
 }
@@ -192,4 +235,22 @@ void doctor_port(struct doctor_finding *f, const char *address, const char *refu
 	else
 		/* An agent that runs has found itself another address. */
 		doctor_find(f, agent ? DOCTOR_NOTE : DOCTOR_NO, "%s", refused);
+}
+
+bool doctor_limit(struct doctor_finding *f, unsigned int number)
+{
+	static const char *const limits[] = {
+		"TLS 1.3: the server's choice is encrypted: undetermined for now",
+		"Encrypted ClientHello: the inner hello; the outer one is told",
+		"QUIC and HTTP/3: only TLS over TCP is read",
+		"a hello split over segments: counted (alpnscope_lost_total), not read yet",
+		"IP fragments: counted (alpnscope_parse_errors_total), not put together",
+		"inside a tunnel (VXLAN, GRE, ...): observe the tunnel's own interface",
+		"other network namespaces' loopback: run alpnscope inside (nsenter -t PID -n)",
+	};
+
+	if (number >= sizeof(limits) / sizeof(limits[0]))
+		return false;
+	doctor_find(f, DOCTOR_NOTE, "%s", limits[number]);
+	return true;
 }

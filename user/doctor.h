@@ -62,6 +62,9 @@ void doctor_lockdown(struct doctor_finding *f, const char *text);
  */
 bool doctor_memlock(struct doctor_finding *f, uint32_t version, uint64_t limit, bool sys_resource);
 
+/** doctor_refused - the programs did not load: @err is the errno, @flows what was asked for. */
+void doctor_refused(struct doctor_finding *f, int err, uint32_t flows);
+
 /**
  * struct doctor_link - one interface.
  * @tried: attaching was tried; @err: 0, or the -errno that came of it
@@ -84,8 +87,9 @@ struct doctor_link {
 /** doctor_interface - would it be observed? Never DOCTOR_NO: another one may do. */
 void doctor_interface(struct doctor_finding *f, const struct doctor_link *link);
 
-/** doctor_attach_next - what to do about -@err from attach_add. A static string. */
-const char *doctor_attach_next(int err);
+/** doctor_unattached - attaching to @name failed: @err is the -errno of attach_add. */
+void doctor_unattached(struct doctor_finding *f, enum doctor_status status, const char *name,
+		       int err);
 
 /**
  * doctor_port - may `run` listen there?
@@ -96,5 +100,9 @@ const char *doctor_attach_next(int err);
  */
 void doctor_port(struct doctor_finding *f, const char *address, const char *refused, bool agent,
 		 bool answers);
+
+/** doctor_limit - the @number-th (from 0) of what alpnscope cannot see, on any host, and what
+ * it does instead. Returns false when there are no more. */
+bool doctor_limit(struct doctor_finding *f, unsigned int number);
 
 #endif

@@ -11,6 +11,7 @@ import time
 
 import net
 import tap
+import tcx
 
 BINARY = os.path.join(tap.BUILD, "alpnscope")
 PORT = 10035
@@ -94,9 +95,10 @@ def http_get(namespace, path, port=PORT, accept=None, host="127.0.0.1"):
 
 
 def attachments(namespace):
-    """What is attached to the namespace's interfaces: qdiscs, filters, links, XDP."""
+    """What is attached to the namespace's interfaces: qdiscs, filters, links, XDP, tcx."""
     return (namespace.sh("tc", "qdisc", "show"),
-            re.sub(r"(prog_id|link_id|id) \d+", r"\1", namespace.sh("bpftool", "net", "show")))
+            re.sub(r"(prog_id|link_id|id) \d+", r"\1", namespace.sh("bpftool", "net", "show")),
+            tcx.show(namespace))
 
 
 class Agent:
