@@ -233,7 +233,7 @@ static const struct option_def defs[] = {
 	 "show only this outcome (repeatable): negotiated, ignored, ..."},
 	{0, "fallback-only", NULL, EVENTS, set_fallback_only, "show only fallbacks"},
 	{0, "expect", "[PORT=]ID,...", EVENTS, set_expect,
-	 "what servers should choose, best first (repeatable): 443=h2,http/1.1"},
+	 "what servers should choose, best first (repeatable): 443=h2"},
 	{0, "fail-on", "WHAT", EVENTS, set_fail_on, "exit 3 if it was seen: fallback"},
 	{0, "read", "FILE", FOR_WATCH, set_file, "take a capture in place of live traffic"},
 	{0, "web.listen-address", "ADDR:PORT", FOR_RUN | FOR_DOCTOR, set_listen,

@@ -17,16 +17,23 @@ enum as_relation {
 AS_INLINE int as_relate(const struct as_scratch *s, struct as_flow *f)
 {
 	const struct as_handshake *hs = &f->rec;
+	__u32 seq = s->pkt.seq + (s->rec.off - s->pkt.payload);
 	int is = AS_RACE;
 
 	as_lock(f);
 	if (as_tuple_equal(&f->key, &s->pkt.key) && f->state != AS_INIT) {
 		if (as_random_equal(hs->client_random, s->random))
 			/* RFC 8446 section 4.1.2: after a retry, the same random again */
-			is = (hs->flags & AS_F_RETRY) && hs->client_seq != s->pkt.seq ? AS_SECOND
-										      : AS_SAME;
+			is = (hs->flags & AS_F_RETRY) && seq != hs->client_seq &&
+					     as_in_window(hs->client_seq, seq)
+				     ? AS_SECOND
+				     : AS_SAME;
 		else if (f->state == AS_OPEN)
-			is = as_in_window(hs->client_seq, s->pkt.seq) ? AS_CONFLICT : AS_NEW;
+			is = as_in_window(hs->client_seq, seq) ||
+					     (!as_from_client(f, &s->pkt) && f->server_seq_known &&
+					      as_in_window(f->server_seq, seq))
+				     ? AS_CONFLICT
+				     : AS_NEW;
 	}
 	as_unlock(f);
 	return is;
@@ -47,6 +54,10 @@ AS_INLINE int as_read_random(AS_ENV *env, struct as_scratch *s)
 {
 	__u32 at = s->rec.off + AS_REC_HLEN + AS_HS_HLEN + 2;
 
+	if (s->rec.len >= AS_HS_HLEN && s->rec.message_len < AS_HS_HLEN + 2 + AS_RANDOM_LEN) {
+		as_count(env, AS_ERR_HELLO_OVERRUN);
+		return AS_LOST_MALFORMED;
+	}
 	if (at + AS_RANDOM_LEN > s->pkt.payload + s->pkt.avail ||
 	    as_load(env, at, s->random, AS_RANDOM_LEN))
 		return s->pkt.avail < s->pkt.payload_len ? AS_LOST_CUT : AS_LOST_SPLIT_SEGMENTS;
@@ -97,6 +108,8 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 	n->due = n->rec.hello_ns + AS_ANSWER_NS;
 	n->server_seq = s->pkt.ack;
 	n->server_seq_known = s->pkt.flags & AS_TCP_ACK;
+	if (s->pkt.flags & AS_TCP_FIN)
+		n->rec.flags |= AS_F_CLIENT_FIN;
 	AS_MEMCPY(n->session_id, s->hello.session_id, AS_SESSION_ID_MAX);
 	as_owner(env, &n->rec.client);
 	as_add(gate, 1); /* raised first: the answer may come by before the insert */

@@ -71,6 +71,11 @@ AS_INLINE __u32 as_on_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, struct
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
 	if (s->rec.begin == AS_BEGIN_SERVER_HELLO && !client)
 		return as_on_server_hello(env, s, hook, f);
+	if (s->rec.begin == AS_BEGIN_PREFIX && !client) {
+		as_count(env, AS_ERR_SERVER_HELLO_SPLIT);
+		s->end_flags = AS_F_SERVER_UNREADABLE;
+		return AS_END_SERVER_HELLO;
+	}
 	if (s->rec.begin == AS_BEGIN_ALERT)
 		end = as_on_alert(env, s, f, client);
 	return end ? end : as_on_flags(s, f, client);

@@ -253,6 +253,7 @@ AS_INLINE int as_server_name(const struct as_bytes *b, struct as_hello *h, struc
 AS_INLINE void as_client_versions(const struct as_bytes *b, struct as_hello *h,
 				  struct as_handshake *hs)
 {
+	AS_FRESH(h->n) = 0;
 	for (__u32 i = 0; i < AS_VERSIONS_WALK; i++) {
 		__u32 at = AS_FRESH(h->ext[8].at) + 1 + 2 * i, v;
 
@@ -261,9 +262,11 @@ AS_INLINE void as_client_versions(const struct as_bytes *b, struct as_hello *h,
 		v = as_word(b, at);
 		if (v >> 8 == AS_TLS13_DRAFT)
 			v = AS_TLS13;
-		if (v <= AS_TLS13 && v > hs->client_version)
-			hs->client_version = (__u16)v;
+		if (v <= AS_TLS13 && v > AS_FRESH(h->n))
+			AS_FRESH(h->n) = v;
 	}
+	if (AS_FRESH(h->n)) /* legacy_version is then no offer */
+		hs->client_version = (__u16)AS_FRESH(h->n);
 }
 
 /* Flag a hybrid post-quantum share (RFC 8446 section 4.2.8). */

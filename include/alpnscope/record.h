@@ -76,6 +76,20 @@ AS_INLINE void as_record_short(const struct as_frame *fr, __u32 off, __u32 avail
 		r->begin = AS_BEGIN_PREFIX;
 }
 
+/* One or two bytes that may begin a handshake record. */
+AS_INLINE void as_record_tiny(const struct as_frame *fr, __u32 off, __u32 avail,
+			      struct as_record *r)
+{
+	__u8 copy[1];
+	const __u8 *b = avail ? as_view(fr, off, 1, copy) : 0;
+
+	if (!b || *b != AS_REC_HANDSHAKE)
+		return;
+	b = avail > 1 ? as_view(fr, off + 1, 1, copy) : 0;
+	if (avail == 1 || (b && *b == 3))
+		r->begin = AS_BEGIN_PREFIX;
+}
+
 /**
  * as_record_at - what record stands at frame offset @off.
  * @avail: payload bytes from there on
@@ -91,8 +105,12 @@ AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, s
 
 	r->begin = AS_BEGIN_OTHER;
 	r->off = off;
+	if (avail < 3) {
+		as_record_tiny(fr, off, avail, r);
+		return;
+	}
 	/* Nearly every data packet leaves here. */
-	b = avail >= 3 ? as_view(fr, off, 3, copy) : 0;
+	b = as_view(fr, off, 3, copy);
 	if (!b || !as_is_record(b))
 		return;
 	if (avail < sizeof(copy)) {

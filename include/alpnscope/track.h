@@ -170,6 +170,8 @@ AS_INLINE int as_whole(const struct as_scratch *s)
 {
 	__u32 end = s->rec.off - s->pkt.payload + AS_REC_HLEN + s->rec.message_len;
 
+	if (s->rec.len < AS_HS_HLEN) /* not even the message's length is in it */
+		return AS_LOST_SPLIT_RECORDS;
 	if (s->rec.message_len > AS_HELLO_MAX)
 		return AS_LOST_TOO_LONG;
 	if (s->rec.message_len > s->rec.len)

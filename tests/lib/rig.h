@@ -132,13 +132,26 @@ static inline void rig_record(void *arg, const struct as_handshake *hs)
 	memcpy(&r->rec[r->count++], hs, hs->size);
 }
 
-/* A new engine with room for @flows handshakes in progress. */
+static struct rig *rig_at_work; /* left behind by a test that failed */
+
+static inline void rig_destroy(void)
+{
+	if (!rig_at_work)
+		return;
+	native_free(rig_at_work->native);
+	free(rig_at_work->rec);
+	free(rig_at_work);
+	rig_at_work = NULL;
+}
+
+/* A new engine with room for @flows handshakes in progress; one at a time. */
 static inline struct rig *rig_new(uint32_t flows)
 {
 	struct rig *r;
 
+	rig_destroy();
 	twin_begin(flows);
-	r = calloc(1, sizeof(*r));
+	r = rig_at_work = calloc(1, sizeof(*r));
 	assert_non_null(r);
 	r->native = native_new(flows, rig_record, r);
 	assert_non_null(r->native);
@@ -315,9 +328,14 @@ static inline void rig_free(struct rig *r)
 	rig_end(r);
 	rig_ledger(r);
 	twin_end(r->native, r->rec, r->count);
-	native_free(r->native);
-	free(r->rec);
-	free(r);
+	rig_destroy();
+}
+
+/* The teardown of a group of tests. */
+static int rig_done(void **state)
+{
+	rig_destroy();
+	return twin_report(state);
 }
 
 /* The record's names are these. */

@@ -80,7 +80,7 @@ def bad_captures():
     for path in (os.path.join(scratch.name, "missing.pcap"), text, empty, scratch.name):
         complains(1, [path], "read", path)
     with open(text) as f:
-        complains(1, ["stdin"], "read", "-", stdin=f)
+        complains(1, ["standard input"], "read", "-", stdin=f)
 
 
 def unprivileged_read():

@@ -395,5 +395,5 @@ int main(void)
 		cmocka_unit_test(test_no_hello),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, twin_report);
+	return cmocka_run_group_tests(tests, NULL, rig_done);
 }
