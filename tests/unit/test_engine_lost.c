@@ -47,6 +47,48 @@ static void test_split_in_random(void **state)
 	rig_free(r);
 }
 
+/* Too short to tell: what may begin a handshake record is counted, nothing else is. */
+static void test_prefix(void **state)
+{
+	struct rig *r = rig_new(RIG_FLOWS);
+
+	(void)state;
+	for (uint32_t len = 1; len <= 10; len++) {
+		struct craft_conn c = craft_ipv4(len);
+
+		rig_client(r, &c, rig_hello(1)->at, len);
+		RIG_COUNTS(r, AS_ERR_HELLO_PREFIX, len);
+	}
+	for (uint32_t len = 1; len <= 10; len++) {
+		struct craft_conn c = craft_ipv4(100 + len);
+
+		rig_client(r, &c, "GET / HTTP/1.1", len);
+		rig_client(r, &c, "\x16\x05\x16\x16\x16\x16\x16\x16\x16\x16", len == 1 ? 2 : len);
+	}
+	RIG_COUNTS(r, AS_ERR_HELLO_PREFIX, 10);
+	rig_free(r);
+}
+
+/* The answer is cut in its first bytes: no usable answer, and known at once. */
+static void test_answer_prefix(void **state)
+{
+	struct rig *r = rig_new(RIG_FLOWS);
+
+	(void)state;
+	for (uint32_t len = 1; len <= 10; len++) {
+		struct craft_conn c = craft_ipv4(len);
+
+		rig_client_hello(r, &c, len);
+		rig_server(r, &c, rig_answer(len)->at, len);
+		assert_int_equal(r->count, len);
+		assert_int_equal(r->rec[len - 1].end, AS_END_SERVER_HELLO);
+		assert_true(r->rec[len - 1].flags & AS_F_SERVER_UNREADABLE);
+		assert_false(r->rec[len - 1].flags & AS_F_SERVER_HELLO);
+		RIG_COUNTS(r, AS_HELLOS, len, AS_RECORDS, len, AS_ERR_SERVER_HELLO_SPLIT, len);
+	}
+	rig_free(r);
+}
+
 /* RFC 8446 section 5.1: a message may be fragmented over records, of 1 byte each even. */
 static void test_split_records(void **state)
 {
@@ -295,12 +337,20 @@ static void test_length_zero(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_split_segments),	  cmocka_unit_test(test_split_in_random),
-		cmocka_unit_test(test_split_records),	  cmocka_unit_test(test_longest),
-		cmocka_unit_test(test_too_long),	  cmocka_unit_test(test_server_hello_split),
-		cmocka_unit_test(test_orphan_unreadable), cmocka_unit_test(test_fast_open),
-		cmocka_unit_test(test_table_full),	  cmocka_unit_test(test_fragments),
-		cmocka_unit_test(test_bad_headers),	  cmocka_unit_test(test_length_zero),
+		cmocka_unit_test(test_split_segments),
+		cmocka_unit_test(test_split_in_random),
+		cmocka_unit_test(test_prefix),
+		cmocka_unit_test(test_answer_prefix),
+		cmocka_unit_test(test_split_records),
+		cmocka_unit_test(test_longest),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_server_hello_split),
+		cmocka_unit_test(test_orphan_unreadable),
+		cmocka_unit_test(test_fast_open),
+		cmocka_unit_test(test_table_full),
+		cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_bad_headers),
+		cmocka_unit_test(test_length_zero),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rig_done);
