@@ -7,7 +7,6 @@ set -eu
 
 root=build/testroot
 packages="nginx haproxy apache2-bin gnutls-bin nghttp2-client prometheus"
-command -v node >/dev/null || packages="$packages nodejs"
 apt_opts="-o APT::Sandbox::User=root -o Debug::NoLocking=true"
 
 fail() {
