@@ -58,7 +58,8 @@ AS_INLINE void as_count(AS_ENV *env, __u32 counter)
 
 	(void)env;
 	if (value)
-		*value += 1;
+		/* The agent's alpnscope_due runs in a task, which a softirq may interrupt. */
+		__sync_fetch_and_add(value, 1);
 }
 
 AS_INLINE __s32 *as_gate(AS_ENV *env, __u32 hash)
@@ -89,13 +90,16 @@ AS_INLINE struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key)
 	return bpf_map_lookup_elem(&flows, key);
 }
 
-/* An empty, discarded record is the only way to wake without data. */
+/* A record of 8 bytes says no more than: look. Whoever reads the ring must learn of it (a
+ * discarded one is skipped unseen). */
 AS_INLINE void as_wake(void)
 {
-	void *none = bpf_ringbuf_reserve(&events, 8, 0);
+	__u64 *none = bpf_ringbuf_reserve(&events, 8, 0);
 
-	if (none)
-		bpf_ringbuf_discard(none, BPF_RB_FORCE_WAKEUP);
+	if (!none)
+		return;
+	*none = 0;
+	bpf_ringbuf_submit(none, BPF_RB_FORCE_WAKEUP);
 }
 
 AS_INLINE int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct as_flow *flow)

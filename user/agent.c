@@ -99,16 +99,26 @@ static void tick(void *arg, uint32_t ready)
 	a->ticking = busy;
 }
 
+/* Read the ring; whoever does starts the timer, for it may have held the only word that a
+ * flow began. */
+static bool take_ring(struct agent *a)
+{
+	bool any = events_read(a->events);
+
+	if (any && !a->ticking) {
+		loop_timer_set(a->loop, a->ticker, EVENTS_TICK_MS);
+		a->ticking = true;
+	}
+	return any;
+}
+
 static void on_ring(void *arg, uint32_t ready)
 {
 	struct agent *a = arg;
 
 	(void)ready;
-	events_read(a->events);
-	if (!a->ticking) {
-		loop_timer_set(a->loop, a->ticker, EVENTS_TICK_MS);
-		a->ticking = true;
-	}
+	events_awake(a->events);
+	take_ring(a);
 }
 
 static void on_signal(void *arg, uint32_t ready)
@@ -234,7 +244,7 @@ static const char *on_metrics(void *arg, const char *accept, struct buf *out)
 
 	snprintf(libbpf, sizeof(libbpf), "%s", libbpf_version_string());
 	/* What waits in the ring was handed over by the kernel: count it first. */
-	events_read(a->events);
+	take_ring(a);
 	events_counters(a->events, self.counter);
 	self.in_flight = events_in_flight(a->events);
 	self.received = a->pipe.received;
@@ -368,8 +378,8 @@ static void finish(struct agent *a)
 {
 	/* Detach first: what the kernel still hands over is read below. */
 	attach_free(a->attach);
-	if (a->events)
-		events_read(a->events);
+	while (a->events && events_read(a->events))
+		;
 	if (a->netif)
 		netif_free(a->netif);
 	events_free(a->events);
@@ -408,11 +418,12 @@ int agent_run(const struct options *opt, bool daemon)
 	output_header(&a.out);
 	while (!a.stop && !a.out.done) {
 		events_sleep(a.events);
-		loop_once(a.loop, -1);
+		/* epoll looks at the ring only when it was woken: look once more. */
+		loop_once(a.loop, take_ring(&a) ? 0 : -1);
 		events_awake(a.events);
 	}
-	rc = opt->fail_on_fallback && a.out.fallbacks ? EXIT_FINDING : EXIT_OK;
+	rc = EXIT_OK;
 out:
 	finish(&a);
-	return rc;
+	return rc == EXIT_OK && opt->fail_on_fallback && a.out.fallbacks ? EXIT_FINDING : rc;
 }

@@ -32,12 +32,15 @@ static int on_record(void *arg, void *data, size_t size)
 	struct events *e = arg;
 	const struct as_handshake *hs = data;
 
+	e->round++;
+	if (size == sizeof(uint64_t)) /* as_wake(): a flow began */
+		return 0;
 	if (size < offsetof(struct as_handshake, names) || hs->abi != AS_ABI || hs->size > size)
 		log_error("a record of %zu bytes and ABI %u is not ours (%d); left out", size,
 			  size >= 2 ? hs->abi : 0, AS_ABI);
 	else
 		e->fn(e->arg, hs);
-	return ++e->round >= ROUND_MAX ? -EAGAIN : 0;
+	return e->round >= ROUND_MAX ? -EAGAIN : 0;
 }
 
 struct events *events_new(struct alpnscope_bpf *skel, events_fn fn, void *arg)
@@ -71,10 +74,11 @@ int events_fd(const struct events *e)
 	return ring_buffer__epoll_fd(e->ring);
 }
 
-void events_read(struct events *e)
+bool events_read(struct events *e)
 {
 	e->round = 0;
 	ring_buffer__consume(e->ring);
+	return e->round;
 }
 
 void events_sleep(struct events *e)
@@ -111,7 +115,8 @@ static void end_flow(struct events *e, const struct as_flow *flow)
 			  strerror(-err));
 }
 
-/* Walk the table; count it, and end what is due at @now (0: nothing). */
+/* Walk the table; count it, and end what is due at @now (0: nothing). Never 0 when
+ * something may be left. */
 static uint32_t walk(struct events *e, uint64_t now)
 {
 	int fd = bpf_map__fd(e->skel->maps.flows);
@@ -125,8 +130,8 @@ static uint32_t walk(struct events *e, uint64_t now)
 
 		err = bpf_map_lookup_batch(fd, first ? NULL : &cursor, &cursor, e->key, e->flow, &n,
 					   NULL);
-		if (err && err != -ENOENT)
-			break;
+		if (err && err != -ENOENT) /* a bucket was busy: not all was seen */
+			return total + 1;
 		for (uint32_t i = 0; i < n; i++)
 			if (e->flow[i].due <= now)
 				end_flow(e, &e->flow[i]);

@@ -3,6 +3,7 @@
 #ifndef ALPNSCOPE_EVENTS_H
 #define ALPNSCOPE_EVENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "alpnscope/counters.h"
@@ -22,8 +23,9 @@ void events_free(struct events *events);
 /** events_fd - readable when there is something to read. */
 int events_fd(const struct events *events);
 
-/** events_read - hand over what is there, at most some thousand records at a time. */
-void events_read(struct events *events);
+/** events_read - hand over what is there, at most some thousand records at a time. Returns
+ * false when there was nothing, not even the kernel's word that a flow began. */
+bool events_read(struct events *events);
 
 /**
  * events_sleep - about to wait: the kernel shall wake us for the next record.

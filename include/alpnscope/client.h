@@ -29,11 +29,7 @@ AS_INLINE int as_relate(const struct as_scratch *s, struct as_flow *f)
 				     ? AS_SECOND
 				     : AS_SAME;
 		else if (f->state == AS_OPEN)
-			is = as_in_window(hs->client_seq, seq) ||
-					     (!as_from_client(f, &s->pkt) && f->server_seq_known &&
-					      as_in_window(f->server_seq, seq))
-				     ? AS_CONFLICT
-				     : AS_NEW;
+			is = f->next_known && as_in_window(f->next_seq, seq) ? AS_NEW : AS_CONFLICT;
 	}
 	as_unlock(f);
 	return is;
@@ -107,6 +103,7 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 	n->rec.hello_ns = as_time(env);
 	n->due = n->rec.hello_ns + AS_ANSWER_NS;
 	n->server_seq = s->pkt.ack;
+	n->server_next = s->pkt.ack;
 	n->server_seq_known = s->pkt.flags & AS_TCP_ACK;
 	if (s->pkt.flags & AS_TCP_FIN)
 		n->rec.flags |= AS_F_CLIENT_FIN;

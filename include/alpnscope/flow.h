@@ -40,6 +40,9 @@ AS_ASSERT(sizeof(struct as_tuple) == 40, "as_tuple has no hidden padding: it is 
  * @due: when it is given up, on as_time()'s clock
  * @server_seq: the server's next sequence number, by the hello's ACK
  * @server_seq_known: 0 when the hello came with the SYN (RFC 7413)
+ * @server_next: up to there the server's bytes were seen without a hole
+ * @next_seq: the server took another connection on this tuple, whose first byte is there
+ * @next_known: 0 when it did not
  * @session_id: the client's, padded with zeros
  */
 struct as_flow {
@@ -49,6 +52,10 @@ struct as_flow {
 	__u64 due;
 	__u32 server_seq;
 	__u32 server_seq_known;
+	__u32 server_next;
+	__u32 next_seq;
+	__u32 next_known;
+	__u32 pad;
 	__u8 session_id[AS_SESSION_ID_MAX];
 	struct as_handshake rec;
 };

@@ -12,8 +12,11 @@ enum as_begin {
 	AS_BEGIN_SERVER_HELLO,
 	AS_BEGIN_ALERT,
 	AS_BEGIN_CHANGE_CIPHER_SPEC,
+	AS_BEGIN_EMPTY, /* a handshake record without content */
 	AS_BEGIN_PREFIX, /* too short to tell, fits a hello so far */
 };
+
+#define AS_MESSAGE_MAX (1U << 18) /* OpenSSL takes ClientHellos of up to 2^17 bytes */
 
 /**
  * struct as_record - the record at one place of a payload.
@@ -32,12 +35,11 @@ struct as_record {
 	__u8 desc;
 };
 
-/* A record header of at least 3 bytes: a type that may open a handshake, version 3.x
- * with x <= 4 (record versions stop at 3.3; 3.4 is seen in the wild). */
+/* A record header of at least 3 bytes: a type that may stand ahead of or in a handshake,
+ * version 3.x (RFC 8446 section 5.1: whatever x is). */
 AS_INLINE int as_is_record(const __u8 *b)
 {
-	return b[0] >= AS_REC_CHANGE_CIPHER_SPEC && b[0] <= AS_REC_HANDSHAKE && b[1] == 3 &&
-	       b[2] <= 4;
+	return b[0] >= AS_REC_CHANGE_CIPHER_SPEC && b[0] <= AS_REC_HANDSHAKE && b[1] == 3;
 }
 
 /* An alert or ChangeCipherSpec record, of which 5 + 2 bytes stand at @b. */
@@ -90,13 +92,20 @@ AS_INLINE void as_record_tiny(const struct as_frame *fr, __u32 off, __u32 avail,
 		r->begin = AS_BEGIN_PREFIX;
 }
 
+/* Can a hello of @type have @major as its version's first byte? A client may name a version
+ * that is not yet there (RFC 5246 appendix E.1), a server of a TLS 1.3 draft 0x7fxx. */
+AS_INLINE int as_is_version(__u8 type, __u8 major)
+{
+	return major == 3 || major == (type == AS_HS_CLIENT_HELLO ? 4 : AS_TLS13_DRAFT);
+}
+
 /**
  * as_record_at - what record stands at frame offset @off.
  * @avail: payload bytes from there on
  *
- * A hello is told from chance by type, version, a length of at most 2^14 and the
- * legacy version inside it (3.x; 0x7fxx in drafts of TLS 1.3): 1 in 2^26 for an
- * encrypted handshake record, which begins the same way.
+ * A hello is told from chance by record type and version, message type, a length of at most
+ * 2^18 and the version inside it: about 1 in 2^21 for an encrypted handshake record at the
+ * start of a segment, whose first 5 bytes are the same.
  */
 AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, struct as_record *r)
 {
@@ -126,11 +135,13 @@ AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, s
 	}
 	r->len = as_be16(b + 3);
 	r->message_len = AS_HS_HLEN + as_be24(b + 6);
+	if (!r->len)
+		r->begin = AS_BEGIN_EMPTY;
 	if (!r->len || r->len > AS_REC_MAX)
 		return;
 	/* A record of under 6 bytes splits the message header: the rest is elsewhere. */
 	if (r->len >= AS_HS_HLEN + 2 &&
-	    (r->message_len > 4 * AS_REC_MAX || (b[9] != 3 && b[9] != AS_TLS13_DRAFT)))
+	    (r->message_len > AS_MESSAGE_MAX || !as_is_version(b[5], b[9])))
 		return;
 	if (b[5] == AS_HS_CLIENT_HELLO)
 		r->begin = AS_BEGIN_CLIENT_HELLO;

@@ -137,8 +137,11 @@ AS_INLINE __u32 as_on_flags(const struct as_scratch *s, struct as_flow *f, int c
 		return AS_END_RST;
 	if (!(s->pkt.flags & AS_TCP_FIN))
 		return 0;
+	/* Behind a hole it decides nothing: the answer may be in what is missing. */
 	if (!client)
-		return AS_END_FIN;
+		return !f->server_seq_known || f->server_next == s->pkt.seq + s->pkt.payload_len
+			       ? AS_END_FIN
+			       : 0;
 	/* Half closed: the server may still answer. */
 	as_lock(f);
 	if (as_is_open(f, &s->pkt.key))

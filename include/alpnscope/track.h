@@ -14,6 +14,7 @@
 #include "record.h"
 #include "stream.h"
 
+#define AS_DEAD_NS 1000000000ULL
 #define AS_WINDOW 0x100000 /* 1 MiB: how far a sequence number may be off */
 
 enum as_hook { AS_INGRESS, AS_EGRESS, AS_HOOKS };

@@ -349,4 +349,35 @@ static int rig_done(void **state)
 		assert_memory_equal(as_selected(hs), selected, sizeof(selected) - 1);              \
 	} while (0)
 
+/* The one record that there is. */
+static inline const struct as_handshake *rig_only(const struct rig *r)
+{
+	assert_int_equal(r->count, 1);
+	return &r->rec[0];
+}
+
+/* An engine with hello 1 of @c in progress. */
+static inline struct rig *rig_begin(struct craft_conn *c)
+{
+	struct rig *r = rig_new(RIG_FLOWS);
+
+	*c = craft_ipv4(1);
+	rig_connect(r, c);
+	rig_client_hello(r, c, 1);
+	assert_int_equal(native_in_flight(r->native), 1);
+	return r;
+}
+
+/* The one record: ended so, nothing of a server in it. */
+static inline const struct as_handshake *rig_ended(const struct rig *r, int end, uint32_t flags)
+{
+	const struct as_handshake *hs = rig_only(r);
+
+	assert_int_equal(hs->end, end);
+	assert_int_equal(hs->flags, flags);
+	assert_int_equal(hs->end_ns, r->now);
+	RIG_NAMES(hs, "a.example", "\x02h2\x08http/1.1", "");
+	return hs;
+}
+
 #endif

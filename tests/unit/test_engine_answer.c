@@ -12,12 +12,6 @@
 
 static struct craft hello, ext, body;
 
-static const struct as_handshake *only(const struct rig *r)
-{
-	assert_int_equal(r->count, 1);
-	return &r->rec[0];
-}
-
 /* The record of a handshake whose answer carries the extensions in `ext`. */
 static struct rig *answered(uint32_t err)
 {
@@ -28,11 +22,11 @@ static struct rig *answered(uint32_t err)
 	hello.len = 0;
 	craft_server_hello(&hello, &(struct craft_hello){.random = craft_random(2), .ext = &ext});
 	rig_server(r, &c, hello.at, hello.len);
-	assert_int_equal(only(r)->end, AS_END_SERVER_HELLO);
+	assert_int_equal(rig_only(r)->end, AS_END_SERVER_HELLO);
 	if (err) {
 		RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1, err, 1);
-		assert_int_equal(only(r)->flags, AS_F_SERVER_UNREADABLE);
-		RIG_NAMES(only(r), "a.example", "\x02h2\x08http/1.1", "");
+		assert_int_equal(rig_only(r)->flags, AS_F_SERVER_UNREADABLE);
+		RIG_NAMES(rig_only(r), "a.example", "\x02h2\x08http/1.1", "");
 	} else {
 		RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1);
 	}
@@ -64,10 +58,10 @@ static void test_server_extensions(void **state)
 		ext.len = 0;
 		craft_put(&ext, rows[i].bytes, rows[i].len);
 		r = answered(rows[i].err);
-		assert_int_equal(only(r)->server_ext, rows[i].ext);
+		assert_int_equal(rig_only(r)->server_ext, rows[i].ext);
 		if (!rows[i].err) {
-			assert_int_equal(only(r)->server_version, AS_TLS12);
-			assert_int_equal(only(r)->group, 0);
+			assert_int_equal(rig_only(r)->server_version, AS_TLS12);
+			assert_int_equal(rig_only(r)->group, 0);
 		}
 		rig_free(r);
 	}
@@ -82,13 +76,13 @@ static void test_selected(void **state)
 	ext.len = 0;
 	craft_alpn(&ext, NULL, 0);
 	r = answered(0);
-	assert_int_equal(only(r)->server_ext, AS_X_ALPN);
-	RIG_NAMES(only(r), "a.example", "\x02h2\x08http/1.1", "");
+	assert_int_equal(rig_only(r)->server_ext, AS_X_ALPN);
+	RIG_NAMES(rig_only(r), "a.example", "\x02h2\x08http/1.1", "");
 	rig_free(r);
 	ext.len = 0;
 	craft_alpn(&ext, BYTES("\x02h2\0\x02h3"));
 	r = answered(0);
-	RIG_NAMES(only(r), "a.example", "\x02h2\x08http/1.1", "\x02h2\0\x02h3");
+	RIG_NAMES(rig_only(r), "a.example", "\x02h2\x08http/1.1", "\x02h2\0\x02h3");
 	rig_free(r);
 }
 
@@ -116,13 +110,13 @@ static void test_longest_names(void **state)
 	craft_alpn(&ext, body.at, body.len);
 	craft_server_hello(&hello, &(struct craft_hello){.random = craft_random(2), .ext = &ext});
 	rig_server(r, &c, hello.at, hello.len);
-	assert_int_equal(only(r)->flags, AS_F_SERVER_HELLO | AS_F_SELECTED_TRUNCATED);
-	assert_int_equal(only(r)->sni_len, 255);
-	assert_memory_equal(as_sni(only(r)), name[0], 255);
-	assert_int_equal(only(r)->alpn_len, 256);
-	assert_memory_equal(as_alpn(only(r)), name[1], 256);
-	assert_int_equal(only(r)->selected_len, 256);
-	assert_memory_equal(as_selected(only(r)), name[2], 256);
+	assert_int_equal(rig_only(r)->flags, AS_F_SERVER_HELLO | AS_F_SELECTED_TRUNCATED);
+	assert_int_equal(rig_only(r)->sni_len, 255);
+	assert_memory_equal(as_sni(rig_only(r)), name[0], 255);
+	assert_int_equal(rig_only(r)->alpn_len, 256);
+	assert_memory_equal(as_alpn(rig_only(r)), name[1], 256);
+	assert_int_equal(rig_only(r)->selected_len, 256);
+	assert_memory_equal(as_selected(rig_only(r)), name[2], 256);
 	rig_free(r);
 }
 

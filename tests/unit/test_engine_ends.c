@@ -12,36 +12,6 @@
 
 static struct craft hello;
 
-static const struct as_handshake *only(const struct rig *r)
-{
-	assert_int_equal(r->count, 1);
-	return &r->rec[0];
-}
-
-/* An engine with hello 1 of @c in progress. */
-static struct rig *begin(struct craft_conn *c)
-{
-	struct rig *r = rig_new(RIG_FLOWS);
-
-	*c = craft_ipv4(1);
-	rig_connect(r, c);
-	rig_client_hello(r, c, 1);
-	assert_int_equal(native_in_flight(r->native), 1);
-	return r;
-}
-
-/* The one record: ended so, nothing of a server in it. */
-static const struct as_handshake *ended(const struct rig *r, int end, uint32_t flags)
-{
-	const struct as_handshake *hs = only(r);
-
-	assert_int_equal(hs->end, end);
-	assert_int_equal(hs->flags, flags);
-	assert_int_equal(hs->end_ns, r->now);
-	RIG_NAMES(hs, "a.example", "\x02h2\x08http/1.1", "");
-	return hs;
-}
-
 /* ---- alerts, RFC 8446 section 6 ---- */
 
 static void test_alert(void **state)
@@ -54,13 +24,13 @@ static void test_alert(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct rig *r = begin(&c);
+		struct rig *r = rig_begin(&c);
 		const struct as_handshake *hs;
 
 		hello.len = 0;
 		craft_alert(&hello, rows[i].level, rows[i].desc);
 		rig_send(r, &c, rows[i].client, AS_TCP_ACK, hello.at, hello.len);
-		hs = ended(r, AS_END_ALERT, rows[i].client ? AS_F_END_CLIENT : 0);
+		hs = rig_ended(r, AS_END_ALERT, rows[i].client ? AS_F_END_CLIENT : 0);
 		assert_int_equal(hs->alert_level, rows[i].level);
 		assert_int_equal(hs->alert_desc, rows[i].desc);
 		RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1);
@@ -72,15 +42,15 @@ static void test_alert(void **state)
 static void test_alert_and_fin(void **state)
 {
 	struct craft_conn c;
-	struct rig *r = begin(&c);
+	struct rig *r = rig_begin(&c);
 
 	(void)state;
 	hello.len = 0;
 	craft_alert(&hello, 2, 120);
 	rig_send(r, &c, false, AS_TCP_ACK | AS_TCP_FIN, hello.at, hello.len);
 	rig_send(r, &c, true, AS_TCP_RST, NULL, 0);
-	assert_int_equal(only(r)->end, AS_END_ALERT);
-	assert_int_equal(only(r)->alert_desc, 120);
+	assert_int_equal(rig_only(r)->end, AS_END_ALERT);
+	assert_int_equal(rig_only(r)->alert_desc, 120);
 	RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1);
 	rig_free(r);
 }
@@ -93,7 +63,7 @@ static void test_warning(void **state)
 
 	(void)state;
 	for (int together = 0; together < 2; together++) {
-		struct rig *r = begin(&c);
+		struct rig *r = rig_begin(&c);
 
 		hello.len = 0;
 		craft_alert(&hello, 1, 112);
@@ -102,9 +72,9 @@ static void test_warning(void **state)
 		rig_server(r, &c, hello.at, hello.len);
 		if (!together)
 			rig_server_hello(r, &c, 1);
-		assert_int_equal(only(r)->end, AS_END_SERVER_HELLO);
-		assert_int_equal(only(r)->alert_level | only(r)->alert_desc, 0);
-		RIG_NAMES(only(r), "a.example", "\x02h2\x08http/1.1", "\x02h2");
+		assert_int_equal(rig_only(r)->end, AS_END_SERVER_HELLO);
+		assert_int_equal(rig_only(r)->alert_level | rig_only(r)->alert_desc, 0);
+		RIG_NAMES(rig_only(r), "a.example", "\x02h2\x08http/1.1", "\x02h2");
 		RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1);
 		rig_free(r);
 	}
@@ -119,11 +89,11 @@ static void test_rst(void **state)
 	(void)state;
 	for (int client = 0; client < 2; client++) {
 		for (int ack = 0; ack < 2; ack++) {
-			struct rig *r = begin(&c);
+			struct rig *r = rig_begin(&c);
 
 			rig_send(r, &c, client, (uint8_t)(AS_TCP_RST | (ack ? AS_TCP_ACK : 0)),
 				 NULL, 0);
-			ended(r, AS_END_RST, client ? AS_F_END_CLIENT : 0);
+			rig_ended(r, AS_END_RST, client ? AS_F_END_CLIENT : 0);
 			RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1);
 			rig_free(r);
 		}
@@ -149,7 +119,7 @@ static void test_out_of_window(void **state)
 		{true, AS_TCP_FIN | AS_TCP_ACK, 0x80000000, 0},
 	};
 	struct craft_conn c;
-	struct rig *r = begin(&c);
+	struct rig *r = rig_begin(&c);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -162,7 +132,7 @@ static void test_out_of_window(void **state)
 		RIG_COUNTS(r, AS_HELLOS, 1, AS_ERR_OUT_OF_WINDOW, (uint32_t)i + 1);
 	}
 	rig_server_hello(r, &c, 1);
-	assert_int_equal(only(r)->end, AS_END_SERVER_HELLO);
+	assert_int_equal(rig_only(r)->end, AS_END_SERVER_HELLO);
 	rig_free(r);
 }
 
@@ -170,7 +140,7 @@ static void test_out_of_window(void **state)
 static void test_out_of_window_data(void **state)
 {
 	struct craft_conn c, blind;
-	struct rig *r = begin(&c);
+	struct rig *r = rig_begin(&c);
 
 	(void)state;
 	blind = c;
@@ -181,7 +151,7 @@ static void test_out_of_window_data(void **state)
 	rig_server(r, &blind, hello.at, hello.len);
 	assert_int_equal(r->count, 0);
 	rig_server_hello(r, &c, 1);
-	assert_memory_equal(only(r)->server_random, craft_random(0x80000001), 32);
+	assert_memory_equal(rig_only(r)->server_random, craft_random(0x80000001), 32);
 	RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1, AS_ERR_OUT_OF_WINDOW, 2);
 	rig_free(r);
 }
@@ -189,11 +159,11 @@ static void test_out_of_window_data(void **state)
 static void test_fin(void **state)
 {
 	struct craft_conn c;
-	struct rig *r = begin(&c);
+	struct rig *r = rig_begin(&c);
 
 	(void)state;
 	rig_send(r, &c, false, AS_TCP_FIN | AS_TCP_ACK, NULL, 0);
-	ended(r, AS_END_FIN, 0);
+	rig_ended(r, AS_END_FIN, 0);
 	RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1);
 	rig_free(r);
 }
@@ -202,19 +172,19 @@ static void test_fin(void **state)
 static void test_client_fin(void **state)
 {
 	struct craft_conn c;
-	struct rig *r = begin(&c);
+	struct rig *r = rig_begin(&c);
 
 	(void)state;
 	rig_send(r, &c, true, AS_TCP_FIN | AS_TCP_ACK, NULL, 0);
 	assert_int_equal(r->count, 0);
 	rig_server_hello(r, &c, 1);
-	assert_int_equal(only(r)->end, AS_END_SERVER_HELLO);
-	assert_int_equal(only(r)->flags, AS_F_SERVER_HELLO | AS_F_CLIENT_FIN);
+	assert_int_equal(rig_only(r)->end, AS_END_SERVER_HELLO);
+	assert_int_equal(rig_only(r)->flags, AS_F_SERVER_HELLO | AS_F_CLIENT_FIN);
 	rig_free(r);
-	r = begin(&c);
+	r = rig_begin(&c);
 	rig_send(r, &c, true, AS_TCP_FIN | AS_TCP_ACK, NULL, 0);
 	rig_send(r, &c, false, AS_TCP_FIN | AS_TCP_ACK, NULL, 0);
-	ended(r, AS_END_FIN, AS_F_CLIENT_FIN);
+	rig_ended(r, AS_END_FIN, AS_F_CLIENT_FIN);
 	rig_free(r);
 }
 
@@ -229,7 +199,7 @@ static void test_client_fin_with_hello(void **state)
 	rig_connect(r, &c);
 	rig_send(r, &c, true, AS_TCP_ACK | AS_TCP_FIN, one->at, one->len);
 	rig_server_hello(r, &c, 1);
-	assert_int_equal(only(r)->flags, AS_F_SERVER_HELLO | AS_F_CLIENT_FIN);
+	assert_int_equal(rig_only(r)->flags, AS_F_SERVER_HELLO | AS_F_CLIENT_FIN);
 	RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1);
 	rig_free(r);
 }
@@ -239,7 +209,7 @@ static void test_client_fin_with_hello(void **state)
 static void test_timeout(void **state)
 {
 	struct craft_conn c, other = craft_ipv4(2);
-	struct rig *r = begin(&c);
+	struct rig *r = rig_begin(&c);
 	uint64_t hello_ns = r->now;
 
 	(void)state;
@@ -248,8 +218,8 @@ static void test_timeout(void **state)
 	assert_int_equal(r->count, 0);
 	r->now = hello_ns + 10 * SECOND_NS - RIG_STEP_NS;
 	rig_send(r, &other, true, AS_TCP_ACK, NULL, 0); /* any frame tells the time */
-	ended(r, AS_END_TIMEOUT, 0);
-	assert_int_equal(only(r)->hello_ns, hello_ns);
+	rig_ended(r, AS_END_TIMEOUT, 0);
+	assert_int_equal(rig_only(r)->hello_ns, hello_ns);
 	RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1);
 	rig_free(r);
 }
@@ -281,11 +251,11 @@ static void test_timeouts(void **state)
 static void test_end_of_capture(void **state)
 {
 	struct craft_conn c;
-	struct rig *r = begin(&c);
+	struct rig *r = rig_begin(&c);
 
 	(void)state;
 	rig_end(r);
-	ended(r, AS_END_EOF, 0);
+	rig_ended(r, AS_END_EOF, 0);
 	RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1);
 	rig_free(r);
 }

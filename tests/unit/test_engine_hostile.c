@@ -12,12 +12,6 @@
 
 static struct craft hello, ext, body;
 
-static const struct as_handshake *only(const struct rig *r)
-{
-	assert_int_equal(r->count, 1);
-	return &r->rec[0];
-}
-
 /* An engine that was given this ClientHello; malformed by the counter @err, or whole (0). */
 static struct rig *given(const struct craft *c, uint32_t err)
 {
@@ -176,7 +170,7 @@ static void test_names(void **state)
 		if (rows[i].len) /* the same bytes, as a host's name */
 			craft_sni(&ext, rows[i].bytes, rows[i].len);
 		r = given_extensions(0);
-		hs = only(r);
+		hs = rig_only(r);
 		assert_true(hs->client_ext & AS_X_ALPN);
 		assert_int_equal(hs->alpn_len, rows[i].len);
 		assert_memory_equal(as_alpn(hs), rows[i].bytes, rows[i].len);
@@ -196,13 +190,13 @@ static void test_name_types(void **state)
 	ext.len = 0;
 	craft_ext(&ext, AS_EXT_SERVER_NAME, BYTES("\0\4\1\0\1a"));
 	r = given_extensions(0);
-	assert_int_equal(only(r)->client_ext, AS_X_SERVER_NAME);
-	RIG_NAMES(only(r), "", "", "");
+	assert_int_equal(rig_only(r)->client_ext, AS_X_SERVER_NAME);
+	RIG_NAMES(rig_only(r), "", "", "");
 	rig_free(r);
 	ext.len = 0;
 	craft_ext(&ext, AS_EXT_SERVER_NAME, BYTES("\0\x08\0\0\1a\0\0\1b"));
 	r = given_extensions(0);
-	RIG_NAMES(only(r), "a", "", "");
+	RIG_NAMES(rig_only(r), "a", "", "");
 	rig_free(r);
 }
 
@@ -220,9 +214,9 @@ static void many_names(uint32_t count, uint32_t len, uint32_t kept)
 	craft_sni(&ext, BYTES("a.example"));
 	craft_alpn(&ext, list, (size_t)count * (len + 1));
 	r = given_extensions(0);
-	assert_int_equal(only(r)->alpn_len, kept);
-	assert_memory_equal(as_alpn(only(r)), list, kept);
-	assert_int_equal(only(r)->flags,
+	assert_int_equal(rig_only(r)->alpn_len, kept);
+	assert_memory_equal(as_alpn(rig_only(r)), list, kept);
+	assert_int_equal(rig_only(r)->flags,
 			 (size_t)count * (len + 1) > kept ? AS_F_ALPN_TRUNCATED : 0);
 	rig_free(r);
 }
@@ -263,10 +257,10 @@ static void test_long_host(void **state)
 		craft_alpn(&ext, BYTES("\x02h2"));
 		craft_sni(&ext, host, rows[i].len);
 		r = given_extensions(0);
-		assert_int_equal(only(r)->sni_len, rows[i].kept);
-		assert_memory_equal(as_sni(only(r)), host, rows[i].kept);
-		assert_memory_equal(as_alpn(only(r)), "\x02h2", 3);
-		assert_int_equal(only(r)->flags, rows[i].flags);
+		assert_int_equal(rig_only(r)->sni_len, rows[i].kept);
+		assert_memory_equal(as_sni(rig_only(r)), host, rows[i].kept);
+		assert_memory_equal(as_alpn(rig_only(r)), "\x02h2", 3);
+		assert_int_equal(rig_only(r)->flags, rows[i].flags);
 		rig_free(r);
 	}
 }

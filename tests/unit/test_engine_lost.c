@@ -10,12 +10,6 @@
 
 static struct craft hello, ext, part;
 
-static const struct as_handshake *only(const struct rig *r)
-{
-	assert_int_equal(r->count, 1);
-	return &r->rec[0];
-}
-
 /* Over two segments; the answer is then one whose hello was not seen. */
 static void test_split_segments(void **state)
 {
@@ -29,7 +23,7 @@ static void test_split_segments(void **state)
 	rig_client(r, &c, one->at + 60, one->len - 60);
 	RIG_COUNTS(r, AS_HELLOS, 1, AS_LOST_SPLIT_SEGMENTS, 1);
 	rig_server_hello(r, &c, 1);
-	assert_int_equal(only(r)->kind, AS_KIND_ORPHAN);
+	assert_int_equal(rig_only(r)->kind, AS_KIND_ORPHAN);
 	RIG_COUNTS(r, AS_HELLOS, 1, AS_LOST_SPLIT_SEGMENTS, 1, AS_ORPHANS, 1, AS_ORPHAN_RECORDS, 1);
 	rig_free(r);
 }
@@ -138,7 +132,7 @@ static void test_longest(void **state)
 		long_hello(lengths[i]);
 		rig_client(r, &c, hello.at, hello.len);
 		rig_server_hello(r, &c, 1);
-		RIG_NAMES(only(r), "", "\x02h2", "\x02h2");
+		RIG_NAMES(rig_only(r), "", "\x02h2", "\x02h2");
 		RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1);
 		rig_free(r);
 	}
@@ -173,8 +167,8 @@ static void test_server_hello_split(void **state)
 	rig_connect(r, &c);
 	rig_client_hello(r, &c, 1);
 	rig_server(r, &c, answer->at, 50);
-	assert_int_equal(only(r)->end, AS_END_SERVER_HELLO);
-	assert_int_equal(only(r)->flags, AS_F_SERVER_UNREADABLE);
+	assert_int_equal(rig_only(r)->end, AS_END_SERVER_HELLO);
+	assert_int_equal(rig_only(r)->flags, AS_F_SERVER_UNREADABLE);
 	RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1, AS_ERR_SERVER_HELLO_SPLIT, 1);
 	rig_free(r);
 }
@@ -208,9 +202,9 @@ static void test_fast_open(void **state)
 	rig_send(r, &c, false, AS_TCP_SYN | AS_TCP_ACK, NULL, 0);
 	rig_client(r, &c, one->at, one->len);
 	rig_server_hello(r, &c, 1);
-	assert_int_equal(only(r)->end, AS_END_SERVER_HELLO);
-	assert_int_equal(only(r)->client_seq, craft_ipv4(1).client_seq + 1);
-	RIG_NAMES(only(r), "a.example", "\x02h2\x08http/1.1", "\x02h2");
+	assert_int_equal(rig_only(r)->end, AS_END_SERVER_HELLO);
+	assert_int_equal(rig_only(r)->client_seq, craft_ipv4(1).client_seq + 1);
+	RIG_NAMES(rig_only(r), "a.example", "\x02h2\x08http/1.1", "\x02h2");
 	RIG_COUNTS(r, AS_HELLOS, 2, AS_RECORDS, 1, AS_REPEAT_AGAIN, 1);
 	rig_free(r);
 }
