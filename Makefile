@@ -5,7 +5,9 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD := build
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 V ?= 0
@@ -33,6 +35,7 @@ MODULES := $(filter-out user/main.c user/cmd_%.c,$(SRC))
 SAN_OBJ := $(MODULES:user/%.c=$(BUILD)/san/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 PROG := $(patsubst tests/prog/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/test_*.c))
+DOC = $(DESTDIR)$(PREFIX)/share/doc/alpnscope
 LIVE := $(wildcard tests/live/test_*.py)
 SKEL := $(BUILD)/alpnscope.skel.h
 
@@ -84,12 +87,12 @@ $(BUILD)/tests/%: tests/prog/%.c $(BUILD)/libtested.a Makefile
 tests: all $(UNIT) $(PROG) ## build the test programs, run none
 
 test: test-deps ## install what the tests need, run every test (root for all of them)
-	+$(MAKE) --no-print-directory tests
-	tests/run $(UNIT) $(PROG) $(LIVE)
+	+@$(MAKE) --no-print-directory tests
+	@tests/run $(UNIT) $(PROG) $(LIVE)
 
 run: deps ## install what building needs, build, observe this host (root)
-	+$(MAKE) --no-print-directory all
-	$(BUILD)/alpnscope run
+	+@$(MAKE) --no-print-directory all
+	@$(BUILD)/alpnscope run
 
 # Installs the missing ones of a list of Debian packages, saying which. None of ours starts
 # a daemon.
@@ -115,15 +118,20 @@ test-deps: deps
 
 install: all ## install below DESTDIR PREFIX (default /usr/local)
 	install -D -m 0755 $(BUILD)/alpnscope $(DESTDIR)$(PREFIX)/bin/alpnscope
-	install -d $(DESTDIR)$(PREFIX)/share/doc/alpnscope
-	install -m 0644 README.md docs/*.md docs/*.json $(DESTDIR)$(PREFIX)/share/doc/alpnscope
+	install -d $(DOC)/docs
+	install -m 0644 README.md $(DOC)
+	install -m 0644 docs/*.md docs/*.json $(DOC)/docs
 
-clean: ## remove build/
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/alpnscope
+	rm -rf $(DOC)
+
+clean: ## remove build/, the tests' servers too
 	rm -rf $(BUILD)
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-.PHONY: all tests test test-deps run deps install clean help
+.PHONY: all tests test test-deps run deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

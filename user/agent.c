@@ -40,6 +40,7 @@ struct agent {
 	struct control *control;
 	struct output out;
 	struct pipeline pipe;
+	bool daemon;
 	int signals;
 	int ticker;
 	bool ready, stop;
@@ -218,7 +219,12 @@ static int check_attached(const struct agent *a)
 
 	if (n.attached || (a->opt->interfaces && !n.failed && !n.skipped))
 		return 0;
-	log_error("no interface could be observed; `alpnscope doctor` says why");
+	if (!n.failed && !n.skipped)
+		log_error("no interface is up to observe; bring one up (`ip link set lo up`) or "
+			  "name it: "
+			  "-i IFACE waits for it");
+	else
+		log_error("no interface could be observed; `alpnscope doctor` says why");
 	return -ENODEV;
 }
 
@@ -273,6 +279,8 @@ static int start_signals(struct agent *a)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP); /* the terminal is gone: leave nothing behind */
+	sigaddset(&set, SIGQUIT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	a->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -397,9 +405,24 @@ static void finish(struct agent *a)
 	buf_free(&a->out.line);
 }
 
+/* Is the work done? A daemon whose stdout is lost goes on for its metrics. */
+static bool is_done(struct agent *a)
+{
+	if (a->stop)
+		return true;
+	if (a->out.error && a->daemon && !a->opt->count) {
+		log_error("standard output: %s; events are no longer shown, observing goes on",
+			  strerror(a->out.error));
+		a->out.form = OUTPUT_NONE;
+		a->out.error = 0;
+		a->out.done = false;
+	}
+	return a->out.done;
+}
+
 int agent_run(const struct options *opt, bool daemon)
 {
-	struct agent a = {.opt = opt, .signals = -1};
+	struct agent a = {.opt = opt, .signals = -1, .daemon = daemon};
 	int rc = EXIT_ERROR;
 
 	a.out = (struct output){.form = opt->form,
@@ -416,7 +439,7 @@ int agent_run(const struct options *opt, bool daemon)
 	a.ready = true;
 	say_ready(&a, daemon);
 	output_header(&a.out);
-	while (!a.stop && !a.out.done) {
+	while (!is_done(&a)) {
 		events_sleep(a.events);
 		/* epoll looks at the ring only when it was woken: look once more. */
 		loop_once(a.loop, take_ring(&a) ? 0 : -1);
@@ -425,5 +448,7 @@ int agent_run(const struct options *opt, bool daemon)
 	rc = EXIT_OK;
 out:
 	finish(&a);
+	if (output_failed(&a.out))
+		return EXIT_ERROR;
 	return rc == EXIT_OK && opt->fail_on_fallback && a.out.fallbacks ? EXIT_FINDING : rc;
 }

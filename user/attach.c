@@ -112,6 +112,7 @@ static int attach_port(struct attach *a, struct port *p, enum attach_kind kind)
 		err = attach_tcx(p, in_fd, out_fd);
 	if (!err) {
 		a->hook_name = "tcx";
+		compat_clsact_clean(p->ifindex);
 	} else if (a->hook != ATTACH_TCX && err == -EOPNOTSUPP) {
 		err = compat_clsact_attach(in_fd, out_fd, p->ifindex, &p->clsact);
 		if (!err) {

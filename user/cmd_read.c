@@ -62,8 +62,9 @@ static void say_counts(const struct reader *r, uint64_t frames)
 	};
 	const uint64_t *counter = native_counters(r->engine);
 
-	log_info("%" PRIu64 " frames, %" PRIu64 " ClientHellos, %" PRIu64 " handshakes", frames,
-		 counter[AS_HELLOS], r->pipe.counted);
+	log_info("%" PRIu64 " frames; ClientHellos: %" PRIu64 ", ServerHellos without one: %" PRIu64
+		 ", handshakes: %" PRIu64,
+		 frames, counter[AS_HELLOS], counter[AS_ORPHANS], r->pipe.counted);
 	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
 		const char *family = lost[i].reason, *reason = family;
 
@@ -104,9 +105,9 @@ int read_capture(const struct options *opt)
 	native_end(r.engine);
 	if (err < 0)
 		log_error("%s", error);
-	if (frames)
+	if (err >= 0 || frames)
 		say_counts(&r, frames);
-	if (err >= 0)
+	if (err >= 0 && !output_failed(&r.out))
 		rc = opt->fail_on_fallback && r.out.fallbacks ? EXIT_FINDING : EXIT_OK;
 out:
 	native_free(r.engine);

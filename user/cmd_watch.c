@@ -27,10 +27,13 @@ static int watch_agent(const struct options *opt)
 			      .filter = opt->filter};
 	int fd = control_connect(opt->socket), rc;
 
-	if (fd == -ENOENT || fd == -ECONNREFUSED)
+	if ((fd == -ENOENT || fd == -ECONNREFUSED) && !strcmp(opt->socket, CONTROL_PATH)) {
+		log_info("no agent is running; observing by itself");
 		return -1;
+	}
 	if (fd < 0) {
-		log_error("cannot ask the agent at %s: %s; the socket is for root and its group",
+		log_error("cannot ask the agent at %s: %s; run as root, or give the --socket of an agent "
+			  "that you may ask",
 			  opt->socket, strerror(-fd));
 		return EXIT_ERROR;
 	}
@@ -59,11 +62,11 @@ int cmd_watch(int argc, char **argv)
 		opt.form = OUTPUT_COLUMNS;
 	if (opt.file)
 		return read_capture(&opt);
-	/* These need an observer of our own. */
-	if (!opt.interfaces && !opt.expects && !opt.fail_on_fallback) {
-		rc = watch_agent(&opt);
-		if (rc >= 0)
-			return rc;
+	if (opt.interfaces || opt.expects || opt.fail_on_fallback) {
+		log_info("observing by itself: a running agent takes no -i, --expect or --fail-on from "
+			 "watch");
+		return agent_run(&opt, false);
 	}
-	return agent_run(&opt, false);
+	rc = watch_agent(&opt);
+	return rc >= 0 ? rc : agent_run(&opt, false);
 }

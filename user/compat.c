@@ -251,6 +251,21 @@ static bool is_empty(unsigned int ifindex)
 	return !list_filters(ifindex, &in, &out) && !in.count && !out.count;
 }
 
+void compat_clsact_clean(unsigned int ifindex)
+{
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
+			    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	struct filters in, out;
+	uint32_t agents;
+
+	if (list_filters(ifindex, &in, &out))
+		return;
+	agents = in.agents | out.agents;
+	remove_leftovers(ifindex, agents, FILTER_AGENTS);
+	if (agents & FILTERS_CREATED && is_empty(ifindex))
+		bpf_tc_hook_destroy(&hook);
+}
+
 void compat_clsact_detach(const struct compat_clsact *c)
 {
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)c->ifindex,

@@ -40,6 +40,10 @@ struct compat_clsact {
  */
 int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct compat_clsact *c);
 
+/** compat_clsact_clean - remove what crashed agents left on @ifindex, for an agent that came
+ * in by tcx. */
+void compat_clsact_clean(unsigned int ifindex);
+
 /** compat_clsact_detach - remove our filters, and the qdisc if an agent created it and
  * nobody else has a filter there. */
 void compat_clsact_detach(const struct compat_clsact *c);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "format.h"
@@ -263,8 +264,10 @@ void control_event(struct control *control, const struct event *ev)
 }
 
 /* 1 when an agent listens on the socket, 0 when nothing is there, or -errno. */
-static int probe(const struct sockaddr_un *addr)
+static int probe_once(const struct sockaddr_un *addr, pid_t *pid)
 {
+	struct ucred peer = {0};
+	socklen_t peer_len = sizeof(peer);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct stat st;
 	int err;
@@ -272,6 +275,8 @@ static int probe(const struct sockaddr_un *addr)
 	if (fd < 0)
 		return -errno;
 	err = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ? errno : 0;
+	if (!err && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len))
+		*pid = peer.pid;
 	close(fd);
 	switch (err) {
 	case 0:
@@ -289,6 +294,20 @@ static int probe(const struct sockaddr_un *addr)
 	if (!S_ISSOCK(st.st_mode))
 		return -ENOTSOCK;
 	return unlink(addr->sun_path) ? -errno : 0;
+}
+
+/* The kernel takes a moment to close the socket of an agent that was killed. */
+static int probe(const struct sockaddr_un *addr, pid_t *pid)
+{
+	const struct timespec pause = {.tv_nsec = 50000000};
+	int answers = 1;
+
+	for (int i = 0; i < 10 && answers > 0; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		answers = probe_once(addr, pid);
+	}
+	return answers;
 }
 
 static int make_directory(const char *path)
@@ -346,6 +365,7 @@ struct control *control_new(struct loop *loop, const char *path, char *error, si
 {
 	struct control *c = calloc(1, sizeof(*c));
 	int err = -ENOMEM;
+	pid_t pid = 0;
 
 	if (!c)
 		goto out;
@@ -358,10 +378,13 @@ struct control *control_new(struct loop *loop, const char *path, char *error, si
 	strcpy(c->addr.sun_path, path);
 	err = make_directory(path);
 	if (!err)
-		err = probe(&c->addr);
+		err = probe(&c->addr, &pid);
 	if (err > 0) {
-		snprintf(error, error_size,
-			 "another alpnscope is running (%s answers): stop it first", path);
+		snprintf(
+			error, error_size,
+			"another alpnscope is running (pid %d, %s answers): stop it first, or give "
+			"this one its own --socket",
+			(int)pid, path);
 		goto fail;
 	}
 	if (!err)

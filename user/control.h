@@ -82,7 +82,10 @@ int control_parse(char *line, struct watch *watch, char *error, size_t error_siz
  */
 int control_copy(int fd, int out);
 
-/** control_watch - send the request of @watch on @fd, then control_copy(). */
+/**
+ * control_watch - send the request of @watch on @fd, then copy as control_copy() does.
+ * Returns 1, and says so, also when the agent ended before what was asked for.
+ */
 int control_watch(int fd, const struct watch *watch, int out);
 
 #endif

@@ -197,7 +197,8 @@ static ssize_t read_start(int fd, char *data, size_t size, bool *error)
 	return (ssize_t)len;
 }
 
-int control_copy(int fd, int out)
+/* As control_copy(), and counts the lines in @lines. Returns 2 when the agent hung up. */
+static int copy(int fd, int out, uint64_t *lines)
 {
 	char data[65536];
 	bool error;
@@ -217,20 +218,34 @@ int control_copy(int fd, int out)
 				  strerror(-err));
 			return 1;
 		}
+		for (ssize_t i = 0; i < n; i++)
+			*lines += data[i] == '\n';
 		n = read(fd, data, sizeof(data));
 		if (n < 0)
 			n = -errno;
 	}
-	if (!n || n == -EINTR || n == -ECONNRESET)
+	if (n == -EINTR)
 		return 0;
+	if (!n || n == -ECONNRESET)
+		return 2;
 	log_error("the running agent's socket: %s: try again", strerror((int)-n));
 	return 1;
+}
+
+int control_copy(int fd, int out)
+{
+	uint64_t lines = 0;
+	int end = copy(fd, out, &lines);
+
+	return end == 2 ? 0 : end;
 }
 
 int control_watch(int fd, const struct watch *watch, int out)
 {
 	struct buf line = {0};
+	uint64_t lines = 0;
 	ssize_t n;
+	int end;
 
 	control_request(watch, &line);
 	/* When the agent has hung up already, what it said before is still to be read. */
@@ -240,5 +255,12 @@ int control_watch(int fd, const struct watch *watch, int out)
 		log_error("the running agent's socket: %s: try again", strerror(errno));
 		return 1;
 	}
-	return control_copy(fd, out);
+	end = copy(fd, out, &lines);
+	if (end != 2)
+		return end;
+	/* Columns begin with a header. */
+	if (watch->count && lines >= watch->count + !watch->json)
+		return 0;
+	log_error("the agent has ended; start it again (`alpnscope run`)");
+	return 1;
 }

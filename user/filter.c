@@ -17,11 +17,11 @@ static int set_port(struct event_filter *f, const char *value, char *error, size
 	if (digits && digits <= 5 && !value[digits])
 		port = strtoul(value, NULL, 10);
 	if (!port || port > UINT16_MAX) {
-		snprintf(error, error_size, "port \"%s\": give a number from 1 to 65535", value);
+		snprintf(error, error_size, "'%s' is not a port from 1 to 65535", value);
 		return -EINVAL;
 	}
 	if (f->port_count == FILTER_PORTS_MAX) {
-		snprintf(error, error_size, "port %lu: at most %d ports can be given", port,
+		snprintf(error, error_size, "'%s' is one port too many; give at most %d", value,
 			 FILTER_PORTS_MAX);
 		return -EINVAL;
 	}
@@ -38,20 +38,24 @@ static int set_outcome(struct event_filter *f, const char *value, char *error, s
 		f->outcomes |= 1U << outcome;
 		return 0;
 	}
-	at = (size_t)snprintf(error, error_size, "outcome \"%s\": give one of", value);
+	at = (size_t)snprintf(error, error_size, "'%s' is not an outcome; there are:", value);
 	for (int i = 0; i < OUTCOME_COUNT && at < error_size; i++)
 		at += (size_t)snprintf(error + at, error_size - at, "%s %s", i ? "," : "",
 				       outcome_name((enum outcome)i));
 	return -EINVAL;
 }
 
-static int set_text(char *into, const char *key, const char *value, char *error, size_t error_size)
+static int set_text(char *into, const char *what, const char *value, char *error, size_t error_size)
 {
 	size_t len = strlen(value);
 
 	if (!len || len >= FILTER_TEXT_MAX) {
-		snprintf(error, error_size, "%s: give a name of 1 to %d bytes, not %zu", key,
-			 FILTER_TEXT_MAX - 1, len);
+		snprintf(error, error_size, "'%.16s%s' is not a %s of 1 to %d bytes", value,
+			 len ? "..." : "", what, FILTER_TEXT_MAX - 1);
+		return -EINVAL;
+	}
+	if (*into) {
+		snprintf(error, error_size, "'%s' is a second %s; give one", value, what);
 		return -EINVAL;
 	}
 	memcpy(into, value, len + 1);
@@ -66,18 +70,18 @@ int filter_set(struct event_filter *f, const char *key, const char *value, char 
 	if (!strcmp(key, "outcome"))
 		return set_outcome(f, value, error, error_size);
 	if (!strcmp(key, "sni"))
-		return set_text(f->sni, key, value, error, error_size);
+		return set_text(f->sni, "server name", value, error, error_size);
 	if (!strcmp(key, "alpn"))
-		return set_text(f->alpn, key, value, error, error_size);
+		return set_text(f->alpn, "protocol name", value, error, error_size);
 	if (strcmp(key, "fallback_only")) {
 		snprintf(error, error_size,
-			 "\"%s\" is no filter: give port, sni, alpn, outcome "
-			 "or fallback_only",
+			 "\"%s\" is not a filter; there are: port, sni, alpn, outcome, "
+			 "fallback_only",
 			 key);
 		return -ENOENT;
 	}
 	if (strcmp(value, "1")) {
-		snprintf(error, error_size, "fallback_only \"%s\": give 1 or leave it out", value);
+		snprintf(error, error_size, "'%s' is not 1, the one value of fallback_only", value);
 		return -EINVAL;
 	}
 	f->fallback_only = true;

@@ -31,8 +31,8 @@ struct event_filter {
  *       ignored, ...; repeatable), "sni" (fnmatch(3) glob, letter case is ignored, no
  *       quoting by `\`), "alpn" (a protocol name as events write it), "fallback_only"
  *       ("1")
- * @error: on failure a sentence that names the value, what is wrong and what is right
- * Returns 0, -EINVAL for a bad value, -ENOENT for a key that is none of these.
+ * @error: on failure what is wrong with @value and what is right, without @key's name
+ * Returns 0, -EINVAL for a bad value or a second "sni" or "alpn", -ENOENT for a key that is none of these.
  */
 int filter_set(struct event_filter *f, const char *key, const char *value, char *error,
 	       size_t error_size);

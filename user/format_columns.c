@@ -14,9 +14,9 @@ static const struct {
 	const char *name;
 	int width;
 } columns[COLUMNS] = {
-	[TIME] = {"TIME", 12},	   [ROLE] = {"ROLE", 7},      [SERVICE] = {"SERVICE", 8},
-	[CLIENT] = {"CLIENT", 15}, [SERVER] = {"SERVER", 16}, [OFFERED] = {"OFFERED", 11},
-	[CHOSEN] = {"CHOSEN", 8},  [RESULT] = {"RESULT", 16},
+	[TIME] = {"TIME", 12},	   [ROLE] = {"ROLE", 7},      [SERVICE] = {"SERVICE", 7},
+	[CLIENT] = {"CLIENT", 15}, [SERVER] = {"SERVER", 15}, [OFFERED] = {"OFFERED", 11},
+	[CHOSEN] = {"CHOSEN", 8},  [RESULT] = {"RESULT", 18},
 };
 
 #define BOLD "\033[1m"

@@ -173,7 +173,7 @@ static void on_ready(void *arg, uint32_t events)
 }
 
 /* These need no escaping, neither in a link nor in HTML. */
-static bool path_is_plain(const char *path)
+bool http_is_path(const char *path)
 {
 	return path[0] == '/' &&
 	       path[strspn(path, "/-._~"
@@ -207,7 +207,7 @@ struct http *http_start(struct loop *loop, const struct http_config *config, cha
 {
 	struct http *http;
 
-	if (!path_is_plain(config->telemetry_path)) {
+	if (!http_is_path(config->telemetry_path)) {
 		snprintf(error, error_size,
 			 "--web.telemetry-path %s: not a path; begin it with / and go on with "
 			 "letters, digits and -._~/",

@@ -31,6 +31,9 @@ struct http_config {
 	void *arg;
 };
 
+/** http_is_path - may @path be a telemetry path? It begins with /; letters, digits, -._~/ follow. */
+bool http_is_path(const char *path);
+
 /**
  * http_start - listen, and answer whenever @loop runs.
  * @error: on failure one line that names the option, the cause and the next step

@@ -46,6 +46,13 @@ static int split(const char *address, struct target *t)
 	return 0;
 }
 
+bool listen_is_address(const char *text)
+{
+	struct target t;
+
+	return !split(text, &t);
+}
+
 /* The addresses of @t in @family. 0 or an EAI_ number. */
 static int resolve(const struct target *t, int family, struct addrinfo **found)
 {

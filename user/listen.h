@@ -18,6 +18,9 @@ struct listener {
 	bool loopback;
 };
 
+/** listen_is_address - has @text the form that listen_on() takes? No name is looked up. */
+bool listen_is_address(const char *text);
+
 /**
  * listen_on - listen on @address: "HOST:PORT", "[IPV6]:PORT", or ":PORT" for every
  * address of both families. A host with addresses of both families gets its IPv4 one.

@@ -9,13 +9,13 @@
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
-	const char *help;
+	unsigned int command;
 } commands[] = {
-	{"run", cmd_run, "observe this host; serve metrics on 127.0.0.1:10035"},
-	{"watch", cmd_watch, "show handshakes as they happen"},
-	{"read", cmd_read, "show the handshakes in a capture (pcap, pcapng, - for stdin)"},
-	{"doctor", cmd_doctor, "say what works on this kernel, and what to do about the rest"},
-	{"version", cmd_version, "say which alpnscope this is"},
+	{"run", cmd_run, FOR_RUN},
+	{"watch", cmd_watch, FOR_WATCH},
+	{"read", cmd_read, FOR_READ},
+	{"doctor", cmd_doctor, FOR_DOCTOR},
+	{"version", cmd_version, FOR_VERSION},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -26,8 +26,17 @@ static void help(FILE *to)
 	      "usage: alpnscope COMMAND [OPTION...]\n\n",
 	      to);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].help);
+		fprintf(to, "  %-9s %s\n", commands[i].name, options_about(commands[i].command));
 	fputs("\n`alpnscope COMMAND --help` lists a command's options.\n", to);
+}
+
+static int call(int argc, char **argv)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(argv[0], commands[i].name))
+			return commands[i].run(argc, argv);
+	log_error("no command '%s'; `alpnscope --help` lists them", argv[0]);
+	return EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -36,15 +45,16 @@ int main(int argc, char **argv)
 		help(stderr);
 		return EXIT_USAGE;
 	}
+	if (!strcmp(argv[1], "help") && argc > 2) {
+		char ask[] = "--help", *args[] = {argv[2], ask, NULL};
+
+		return call(2, args);
+	}
 	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		help(stdout);
 		return EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
 		return cmd_version(1, argv);
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
-	log_error("no command '%s'; `alpnscope --help` lists them", argv[1]);
-	return EXIT_USAGE;
+	return call(argc - 1, argv + 1);
 }

@@ -53,6 +53,9 @@ struct options {
 	const char *file;
 };
 
+/** options_about - what the subcommand FOR_* does, in one line. */
+const char *options_about(unsigned int command);
+
 /**
  * options_parse - read the arguments of a subcommand.
  * @command: FOR_*; @name: as the user typed it

@@ -17,6 +17,7 @@ enum output_form { OUTPUT_NONE, OUTPUT_COLUMNS, OUTPUT_JSON };
  * @fallbacks: fallbacks among them, whether or not printed
  * @headed: the header was printed
  * @done: the limit is reached, or stdout is gone
+ * @error: errno of the write that failed, 0 while stdout is well
  */
 struct output {
 	enum output_form form;
@@ -27,12 +28,16 @@ struct output {
 	uint64_t fallbacks;
 	bool headed;
 	bool done;
+	int error;
 	struct buf line;
 };
 
 /** output_header - the columns' names, when there are columns; once, and before the first
  * event anyway. */
 void output_header(struct output *out);
+
+/** output_failed - has stdout failed? Says so; that its reader left (EPIPE) is no failure. */
+bool output_failed(const struct output *out);
 
 /** output_event - print @ev if the filter lets it; one flushed line. */
 void output_event(struct output *out, const struct event *ev);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
+#include <cap-ng.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
@@ -29,13 +30,41 @@ static int libbpf_words(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
+/* What this process has not got, by names that setcap and systemd take; "" for nothing. */
+static void missing_caps(char *names, size_t size)
+{
+	static const struct {
+		unsigned int cap;
+		const char *name;
+	} need[] = {{CAP_BPF, "CAP_BPF"},
+		    {CAP_PERFMON, "CAP_PERFMON"},
+		    {CAP_NET_ADMIN, "CAP_NET_ADMIN"}};
+	size_t at = 0;
+
+	*names = '\0';
+	/* CAP_SYS_ADMIN stands for each of them here. */
+	if (capng_get_caps_process() || capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN))
+		return;
+	for (size_t i = 0; i < sizeof(need) / sizeof(need[0]) && at < size; i++)
+		if (!capng_have_capability(CAPNG_EFFECTIVE, need[i].cap))
+			at += (size_t)snprintf(names + at, size - at, "%s%s", at ? ", " : "",
+					       need[i].name);
+}
+
 static void load_error(int err, char *error, size_t size)
 {
-	if (err == EPERM || err == EACCES)
+	char caps[64];
+
+	missing_caps(caps, sizeof(caps));
+	if ((err == EPERM || err == EACCES) && *caps)
 		snprintf(error, size,
-			 "cannot load the BPF programs: %s; run as root, or with CAP_BPF, "
-			 "CAP_PERFMON and CAP_NET_ADMIN (`alpnscope doctor` tells more)",
-			 geteuid() ? "not permitted" : "the kernel does not permit it");
+			 "cannot load the BPF programs: this process lacks %s; run as root, or "
+			 "grant it (`alpnscope doctor` tells more)",
+			 caps);
+	else if (err == EPERM || err == EACCES)
+		snprintf(error, size,
+			 "cannot load the BPF programs: the kernel does not permit it, in spite "
+			 "of sufficient capabilities; `alpnscope doctor` looks for the reason");
 	else if (access("/sys/kernel/btf/vmlinux", R_OK))
 		snprintf(error, size,
 			 "cannot load the BPF programs: this kernel has no BTF "

@@ -65,11 +65,16 @@ void service_free(struct service_book *book)
 /* A port stands before the first '='. Returns what follows, NULL when it is none. */
 static const char *parse_port(const char *spec, uint16_t *port, char *error, size_t error_size)
 {
-	const char *ids = strchr(spec, '=');
+	const char *ids = strchr(spec, '='), *colon = strchr(spec, ':');
 	size_t digits = strspn(spec, "0123456789");
 	unsigned long value;
 
 	*port = 0;
+	if (!ids && colon) {
+		snprintf(error, error_size, "':' does not end a port; write %.*s=%s",
+			 (int)(colon - spec), spec, colon + 1);
+		return NULL;
+	}
 	if (!ids)
 		return spec;
 	value = digits == (size_t)(ids - spec) ? strtoul(spec, NULL, 10) : 0;
@@ -135,6 +140,16 @@ static struct configured *find_configured(const struct service_book *book, uint1
 	return c;
 }
 
+static void say_taken(uint16_t port, char *error, size_t error_size)
+{
+	static const char next[] = "has an expectation already; give one list, best first";
+
+	if (port)
+		snprintf(error, error_size, "port %u %s", port, next);
+	else
+		snprintf(error, error_size, "every port %s", next);
+}
+
 int service_expect(struct service_book *book, const char *spec, char *error, size_t error_size)
 {
 	struct expectation expect;
@@ -145,23 +160,22 @@ int service_expect(struct service_book *book, const char *spec, char *error, siz
 	ids = parse_port(spec, &port, error, error_size);
 	if (!ids || parse_ids(ids, &expect, error, error_size))
 		return -EINVAL;
-	c = find_configured(book, port);
-	if (!c) {
-		c = calloc(1, sizeof(*c));
-		if (!c)
-			goto no_memory;
-		c->port = port;
-		HASH_ADD(hh, book->configured, port, sizeof(c->port), c);
-		if (!c->hh.tbl)
-			goto no_memory;
+	if (find_configured(book, port)) {
+		say_taken(port, error, error_size);
+		return -EINVAL;
 	}
-	c->expect = expect;
+	c = calloc(1, sizeof(*c));
+	if (c) {
+		c->port = port;
+		c->expect = expect;
+		HASH_ADD(hh, book->configured, port, sizeof(c->port), c);
+	}
+	if (!c || !c->hh.tbl) {
+		free(c);
+		snprintf(error, error_size, "there is no memory left to keep it");
+		return -ENOMEM;
+	}
 	return 0;
-
-no_memory:
-	free(c);
-	snprintf(error, error_size, "there is no memory left to keep it");
-	return -ENOMEM;
 }
 
 /*
@@ -201,13 +215,15 @@ static struct observed *find_observed(const struct service_book *book, const uin
 void service_expectation(const struct service_book *book, const struct service_key *key,
 			 struct expectation *out)
 {
-	const struct configured *c = find_configured(book, key->server_port);
+	const struct configured *c = NULL;
 	const struct observed *o;
 	uint8_t packed[KEY_MAX];
 	size_t len;
 
-	if (!c)
-		c = find_configured(book, 0);
+	if (key->role != ROLE_CLIENT) {
+		c = find_configured(book, key->server_port);
+		c = c ? c : find_configured(book, 0);
+	}
 	if (c) {
 		*out = c->expect;
 		return;

@@ -37,8 +37,8 @@ void service_free(struct service_book *book);
 /**
  * service_expect - configure an expectation from the text of --expect.
  * @spec: "[PORT=]ID[,ID...]", best first, e.g. "h2" or "8443=h2,http/1.1"; without a
- *        port it holds for every server port that has none of its own. A later one
- *        for the same port takes the earlier one's place.
+ *        port it holds for every server port that has none of its own. A second
+ *        one for the same port is refused.
  * @error: on failure a sentence fragment naming what is wrong with @spec
  *
  * Returns 0, -EINVAL or -ENOMEM; on failure nothing is changed.
@@ -47,6 +47,10 @@ int service_expect(struct service_book *book, const char *spec, char *error, siz
 
 /**
  * service_expectation - what @key should negotiate: configured before observed.
+ *
+ * What the operator configured is about servers: it holds for the roles server and
+ * transit. A program of this host that calls somebody else's server (role client) is
+ * held to what that server has shown only.
  * @out: filled whole; EXPECT_NONE when nothing is expected
  */
 void service_expectation(const struct service_book *book, const struct service_key *key,

@@ -5,6 +5,7 @@ people; watch, a second agent, a crashed predecessor."""
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -59,9 +60,93 @@ def usage(words, *args):
         tap.equal(word in err, True, f"{word!r} in {err!r}")
 
 
+# What is wrong on the command line, and what the one line on stderr must say of it.
+LONG = "x" * 300
+USAGE = [
+    (["run", "--wrong"], ["--wrong"]),
+    (["wrong"], ["wrong"]),
+    (["help", "wrong"], ["wrong"]),
+    (["read"], ["FILE"]),
+    # an option and its value
+    (["run", "-i"], ["option -i needs a value"]),
+    (["run", "-qi"], ["option -i needs a value"]),
+    (["run", "--port"], ["option --port needs a value"]),
+    (["run", "--quiet=1"], ["--quiet takes no value"]),
+    (["run", "--help=1"], ["--help takes no value"]),
+    (["run", "-qx"], ["option -x is unknown"]),
+    (["run", "-q", "-v"], ["-q", "-v"]),
+    # expectations
+    (["run", "--expect", "99999=h2"], ["--expect: ", "99999"]),
+    (["read", "--expect", "4443:h2", "f"], ["--expect: ", "write 4443=h2"]),
+    (["run", "--expect", "443=h2", "--expect", "443=http/1.1"],
+     ["--expect: ", "443 has an expectation already"]),
+    (["run", "--expect", "h2", "--expect", "http/1.1"], ["has an expectation already"]),
+    # one style
+    (["run", "-o", "bad"], ["alpnscope: run: --output: 'bad' is not columns or json"]),
+    (["run", "--port", "0"], ["alpnscope: run: --port: '0' is not a port from 1 to 65535\n"]),
+    (["watch", "--outcome", "bad"],
+     ["alpnscope: watch: --outcome: 'bad' is not an outcome; there are: negotiated, ignored, "
+      "not_offered, rejected, failed, incomplete, undetermined, violation\n"]),
+    (["run", "--fail-on", "foo"],
+     ["--fail-on: 'foo' is not a finding to fail on; there is one: fallback\n"]),
+    (["watch", "--sni", ""], ["alpnscope: watch: --sni: '' is not "]),
+    (["watch", "--alpn", LONG], ["alpnscope: watch: --alpn: 'xxx"]),
+    (["watch", "--sni", "a", "--sni", "b"], ["--sni: 'b' is a second"]),
+    (["watch", "--alpn", "a", "--alpn", "b"], ["--alpn: 'b' is a second"]),
+    # values that no kernel and no server could take
+    *[([command, "--web.listen-address", bad], [f"--web.listen-address: '{bad}' is not"])
+      for bad in ("foo", "10035", "127.0.0.1:99999", "") for command in ("run", "doctor")],
+    *[(["run", "--web.telemetry-path", bad], [f"--web.telemetry-path: '{bad}' is not"])
+      for bad in ("/a b", "", "metrics", "/m?x", "/", "/-/ready", "/-/healthy")],
+    *[([command, "--socket", bad], ["--socket: '"])
+      for bad in ("", "/" + "x" * 107, LONG) for command in ("run", "watch", "doctor")],
+    *[(["run", "-i", bad], ["--interface: '"]) for bad in ("", "x" * 16)],
+]
+
+
+def usages():
+    """a usage error: exit 2, one line that names the option, for each of the bad ones"""
+    for args, words in USAGE:
+        complains(2, words, *args)
+
+
+def longest():
+    """an interface's name of 15 bytes and a socket's of 107 are no usage errors"""
+    complains(1, ["x" * 15, "no such interface"], *run_args("-i", "x" * 15))
+    path = os.path.join(scratch.name, "")
+    path += "s" * (107 - len(path))
+    status, _, err = call("run", "--web.listen-address", "127.0.0.1:0", "--socket", path,
+                          "--duration", "100ms")
+    tap.equal(status, 0, err)
+    complains(1, ["--web.listen-address a..b:0"], *run_args(listen="a..b:0"))
+
+
+def unregistered():
+    """--expect with a name that nobody registered: a warning, unless -q"""
+    empty = os.path.join(scratch.name, "none.pcap")
+    with open(empty, "wb") as f:
+        f.write(b"\xd4\xc3\xb2\xa1\x02\x00\x04\x00" + b"\0" * 8 + b"\xff\xff\0\0\x01\0\0\0")
+    for expect, names in (("http2", ["http2"]), ("4443=H2", ["H2"]), ("h2,foo,bar", ["foo", "bar"]),
+                          ("h2,http/1.1,mqtt,h3-29,grpc-exp,istio-h2", [])):
+        status, _, err = call("read", "--expect", expect, empty)
+        warned = [l for l in err.splitlines() if "not a registered ALPN ID" in l]
+        tap.equal((status, len(warned)), (0, len(names)), f"--expect {expect}: {err}")
+        for name, line in zip(names, warned):
+            tap.equal(f"--expect {name}: not a registered ALPN ID (h2, http/1.1, ...)" in line,
+                      True, line)
+    tap.equal(call("read", "-q", "--expect", "http2", empty), (0, "", ""), "with -q")
+
+
 def not_root():
-    """not root: names the privilege and the next step"""
+    """not root: names the privileges that are missing and the next step"""
     complains(1, ["root"], *run_args(), prefix=NOBODY)
+    own = os.path.join(scratch.name, "own")
+    os.mkdir(own)
+    os.chown(own, 65534, 65534)
+    run = ["run", "--web.listen-address", "127.0.0.1:0", "--socket", os.path.join(own, "sock")]
+    complains(1, ["as root", "lacks CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN;"], *run, prefix=NOBODY)
+    some = [*NOBODY, "--inh-caps", "+net_admin", "--ambient-caps", "+net_admin"]
+    complains(1, ["as root", "lacks CAP_BPF, CAP_PERFMON;"], *run, prefix=some)
 
 
 def port_in_use():
@@ -95,7 +180,8 @@ def unprivileged_read():
 
 def help_and_version():
     """help and version: stdout, exit 0"""
-    for args in (["--help"], ["help"], ["run", "--help"], ["read", "--help"], ["watch", "--help"]):
+    commands = ("run", "watch", "read", "doctor", "version")
+    for args in (["--help"], ["help"], *([c, "--help"] for c in commands)):
         status, out, err = call(*args)
         tap.equal((status, err), (0, ""), f"exit status and stderr of {args}")
         tap.equal("usage" in out.lower(), True, out)
@@ -103,8 +189,31 @@ def help_and_version():
     status, out, _ = call("version")
     tap.equal((status, out.startswith("alpnscope ")), (0, True), out)
     status, out, _ = call("--help")
-    for command in ("run", "watch", "read", "doctor", "version"):
+    for command in commands:
         tap.equal(command in out, True, f"{command} in the help")
+        own = call(command, "--help")[1]
+        about, = re.findall(rf"^  {command} +(.*)$", out, re.M)
+        tap.equal(own.splitlines()[0], f"alpnscope {command} - {about}", "its first line")
+        tap.equal(call("help", command), (0, own, ""), f"help {command}")
+        tap.equal("0 ok, 1 error, 2 usage" in own and f"\nexample: alpnscope {command}" in own,
+                  True, own)
+        tap.equal("3 found what --fail-on names" in own, command in ("run", "watch", "read"), own)
+        # every text of an option begins in one column
+        starts = {len(left) for left in
+                  re.findall(r"^((?:  -\w, |      )--\S+(?: \S+)? +)\S", own, re.M)}
+        tap.equal(len(starts), 1, f"columns of the help of {command}: {starts}\n{own}")
+
+
+def help_defaults():
+    """help: -o's default, every outcome"""
+    texts = {c: " ".join(call(c, "--help")[1].split()) for c in ("run", "watch", "read")}
+    tap.equal("default: columns on a terminal, else nothing" in texts["run"], True, texts["run"])
+    for command in ("watch", "read"):
+        tap.equal("columns (the default)" in texts[command], True, texts[command])
+    for text in texts.values():
+        for outcome in ("negotiated", "ignored", "not_offered", "rejected", "failed", "incomplete",
+                        "undetermined", "violation"):
+            tap.equal(outcome in text, True, f"{outcome} in {text}")
 
 
 def doctor():
@@ -245,15 +354,8 @@ with contextlib.ExitStack() as stack:
     stack.callback(scratch.cleanup)
     nginx = stack.enter_context(servers.Nginx(net.host, 8443))
     tap.run([
-        tap.named("unknown option: exit 2", usage, ["--wrong"], "run", "--wrong"),
-        tap.named("unknown subcommand: exit 2", usage, ["wrong"], "wrong"),
-        tap.named("no subcommand: exit 2", usage, ["usage"]),
-        tap.named("option without its value: exit 2", usage, ["-i"], "run", "-i"),
-        tap.named("bad value: exit 2", usage, ["bad"], "run", "-o", "bad"),
-        tap.named("bad outcome: exit 2", usage, ["bad"], "watch", "--outcome", "bad"),
-        tap.named("bad expectation: exit 2", usage, ["99999"], "run", "--expect", "99999=h2"),
-        tap.named("read without a file: exit 2", usage, ["FILE"], "read"),
-        help_and_version, doctor, not_root,
+        tap.named("no subcommand: exit 2", usage, ["usage"]), usages, longest, unregistered,
+        help_and_version, help_defaults, doctor, not_root,
         tap.named("no such interface: names it", complains, 1, ["nope0"],
                   *run_args("-i", "nope0")),
         port_in_use, bad_captures, unprivileged_read, flushed, columns, quiet, watch,

@@ -14,7 +14,7 @@
 #include "sample.h"
 
 #define HEADER                                                                                     \
-	"TIME         ROLE    SERVICE  CLIENT          SERVER           OFFERED     CHOSEN   "     \
+	"TIME         ROLE    SERVICE CLIENT          SERVER          OFFERED     CHOSEN   "       \
 	"RESULT\n"
 
 static const struct format_style plain = {.color = false};
@@ -61,7 +61,7 @@ static void test_line(void **state)
 	(void)state;
 	sample_init(&s);
 	strcpy(s.ev.side[0].service, "nginx");
-	assert_line(&s, "03:04:05.678 server  nginx    10.0.0.1:50123  www.example.org  "
+	assert_line(&s, "03:04:05.678 server  nginx   10.0.0.1:50123  www.example.org "
 			"h2,http/1.1 h2       negotiated\n");
 }
 
@@ -76,7 +76,7 @@ static void test_results(void **state)
 	s.ev.side[0].cause = CAUSE_CLIENT_PREFERRED;
 	assert_cell(&s, "RESULT", "client_preferred");
 	s.ev.side[0].cause = CAUSE_CLIENT_NOT_OFFERED;
-	assert_cell(&s, "RESULT", "client_not_offe~");
+	assert_cell(&s, "RESULT", "client_not_offered");
 	s.ev.side[0].cause = CAUSE_NONE;
 	for (int i = 0; i < OUTCOME_COUNT; i++) {
 		s.ev.verdict.outcome = (enum outcome)i;
@@ -187,7 +187,7 @@ static void test_addresses(void **state)
 	memcpy(s.hs.client_addr + 12, wide, 4);
 	memcpy(s.hs.server_addr + 12, wide, 4);
 	assert_cell(&s, "CLIENT", "192.168.100.200");
-	assert_cell(&s, "SERVER", "192.1~0.200:8443");
+	assert_cell(&s, "SERVER", "192.1~.200:8443");
 	s.hs.family = 6;
 	inet_pton(AF_INET6, "::1", s.hs.client_addr);
 	inet_pton(AF_INET6, "::1", s.hs.server_addr);
@@ -198,9 +198,9 @@ static void test_addresses(void **state)
 	inet_pton(AF_INET6, "2001:db8:1111:2222:3333:4444:5555:6666", s.hs.client_addr);
 	memcpy(s.hs.server_addr, s.hs.client_addr, 16);
 	assert_cell(&s, "CLIENT", "2001:db~55:6666");
-	assert_cell(&s, "SERVER", "2001:db8~55:6666");
+	assert_cell(&s, "SERVER", "2001:db~55:6666");
 	s.hs.server_port = 65535;
-	assert_cell(&s, "SERVER", "[2001~666]:65535");
+	assert_cell(&s, "SERVER", "[200~666]:65535");
 }
 
 static void test_server_name_keeps_its_port(void **state)
@@ -210,9 +210,9 @@ static void test_server_name_keeps_its_port(void **state)
 	(void)state;
 	sample_init(&s);
 	SAMPLE_NAMES(&s, "api.internal.example.org", "", "");
-	assert_cell(&s, "SERVER", "api.internal.ex~");
+	assert_cell(&s, "SERVER", "api.internal.e~");
 	s.hs.server_port = 8443;
-	assert_cell(&s, "SERVER", "api.intern~:8443");
+	assert_cell(&s, "SERVER", "api.inter~:8443");
 }
 
 static void test_time_before_1970(void **state)

@@ -66,7 +66,9 @@ static void test_bad_port(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_refused("port", bad[i], -EINVAL, "from 1 to 65535");
+		assert_refused("port", bad[i], -EINVAL, "is not a port from 1 to 65535");
+	filter_set(&f, "port", "0", error, sizeof(error));
+	assert_string_equal(error, "'0' is not a port from 1 to 65535");
 	for (int i = 0; i < FILTER_PORTS_MAX; i++)
 		assert_int_equal(filter_set(&f, "port", "65535", error, sizeof(error)), 0);
 	assert_int_equal(filter_set(&f, "port", "443", error, sizeof(error)), -EINVAL);
@@ -121,9 +123,10 @@ static void test_outcome(void **state)
 	assert_int_equal(filter_set(&f, "outcome", "violation", error, sizeof(error)), 0);
 	assert_int_equal(filter_set(&f, "outcome", "negotiated", error, sizeof(error)), 0);
 	assert_true(filter_match(&f, &s.ev));
-	assert_refused("outcome", "good", -EINVAL,
-		       "\"good\": give one of negotiated, ignored, not_offered, rejected, "
-		       "failed, incomplete, undetermined, violation");
+	assert_refused(
+		"outcome", "good", -EINVAL,
+		"'good' is not an outcome; there are: negotiated, ignored, not_offered, rejected, "
+		"failed, incomplete, undetermined, violation");
 }
 
 static void test_fallback_only(void **state)
@@ -139,7 +142,7 @@ static void test_fallback_only(void **state)
 	assert_true(passes(&s, "fallback_only", "1"));
 	s.ev.side[0].cause = CAUSE_SERVER_NO_ALPN;
 	assert_true(passes(&s, "fallback_only", "1"));
-	assert_refused("fallback_only", "no", -EINVAL, "fallback_only");
+	assert_refused("fallback_only", "no", -EINVAL, "'no' is not 1");
 }
 
 static void test_all_must_hold(void **state)
@@ -164,9 +167,26 @@ static void test_bad_text(void **state)
 	(void)state;
 	memset(longest, 'a', FILTER_TEXT_MAX);
 	longest[FILTER_TEXT_MAX] = '\0';
-	assert_refused("sni", longest, -EINVAL, "1 to 255 bytes, not 256");
-	assert_refused("alpn", "", -EINVAL, "1 to 255 bytes, not 0");
-	assert_refused("colour", "red", -ENOENT, "\"colour\" is no filter");
+	assert_refused("sni", longest, -EINVAL, "a server name of 1 to 255 bytes");
+	assert_refused("alpn", "", -EINVAL, "'' is not a protocol name of 1 to 255 bytes");
+	assert_refused("colour", "red", -ENOENT, "\"colour\" is not a filter");
+}
+
+/* The second would undo the first, unsaid. */
+static void test_given_twice(void **state)
+{
+	static const char *const keys[] = {"sni", "alpn"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct event_filter f = {0};
+		char error[256] = "";
+
+		assert_int_equal(filter_set(&f, keys[i], "a", error, sizeof(error)), 0);
+		assert_int_equal(filter_set(&f, keys[i], "b", error, sizeof(error)), -EINVAL);
+		assert_non_null(strstr(error, "'b' is a second"));
+		assert_string_equal(i ? f.alpn : f.sni, "a");
+	}
 }
 
 int main(void)
@@ -176,7 +196,7 @@ int main(void)
 		cmocka_unit_test(test_bad_port),      cmocka_unit_test(test_sni),
 		cmocka_unit_test(test_alpn),	      cmocka_unit_test(test_outcome),
 		cmocka_unit_test(test_fallback_only), cmocka_unit_test(test_all_must_hold),
-		cmocka_unit_test(test_bad_text),
+		cmocka_unit_test(test_bad_text),      cmocka_unit_test(test_given_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

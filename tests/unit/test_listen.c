@@ -130,12 +130,24 @@ static void test_not_an_address(void **state)
 
 		if (!listen_on(texts[i], &l, error, sizeof(error)))
 			fail_msg("\"%s\" was taken", texts[i]);
+		assert_false(listen_is_address(texts[i]));
 		snprintf(expected, sizeof(expected),
 			 "--web.listen-address %s: not HOST:PORT; write 127.0.0.1:10035, "
 			 "[::1]:10035, or :10035 for all addresses",
 			 texts[i]);
 		assert_string_equal(error, expected);
 	}
+}
+
+/* The form alone: none of these need be there. */
+static void test_form(void **state)
+{
+	static const char *const texts[] = {"127.0.0.1:10035", "[::1]:0", ":65535", "192.0.2.1:1",
+					    "no.such.example:80"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_true(listen_is_address(texts[i]));
 }
 
 static void test_not_ours(void **state)
@@ -161,6 +173,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),      cmocka_unit_test(test_all_addresses),
 		cmocka_unit_test(test_ipv6),	       cmocka_unit_test(test_port_in_use),
 		cmocka_unit_test(test_not_an_address), cmocka_unit_test(test_not_ours),
+		cmocka_unit_test(test_form),
 	};
 
 	return cmocka_run_group_tests_name("listen", tests, NULL, NULL);

@@ -99,11 +99,41 @@ static void a_ports_own_expectation_goes_first(void **state)
 	assert_int_equal(service_expect(*state, "8443=mqtt", error, sizeof(error)), 0);
 	assert_string_equal(expected(*state, &web).name[0], "h2");
 	assert_string_equal(expected(*state, &other).name[0], "mqtt");
-	/* a later one for the same port takes its place */
-	assert_int_equal(service_expect(*state, "8443=coap", error, sizeof(error)), 0);
-	assert_string_equal(expected(*state, &other).name[0], "coap");
-	assert_int_equal(expected(*state, &other).count, 1);
+}
+
+static void a_second_one_for_a_port_is_refused(void **state)
+{
+	struct service_key web = key_of("nginx", 443, ROLE_SERVER, NULL);
+	struct service_key other = key_of("nginx", 8443, ROLE_SERVER, NULL);
+	char error[128];
+
+	assert_int_equal(service_expect(*state, "h2", error, sizeof(error)), 0);
+	assert_int_equal(service_expect(*state, "8443=mqtt", error, sizeof(error)), 0);
+	assert_int_equal(service_expect(*state, "8443=coap", error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "8443 has an expectation already"));
+	assert_int_equal(service_expect(*state, "08443=mqtt", error, sizeof(error)), -EINVAL);
+	assert_int_equal(service_expect(*state, "http/1.1", error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "every port has an expectation already"));
 	assert_string_equal(expected(*state, &web).name[0], "h2");
+	assert_string_equal(expected(*state, &other).name[0], "mqtt");
+}
+
+/* What this host dials is somebody else's server: no word of the operator binds it. */
+static void configured_is_for_servers_and_transit(void **state)
+{
+	struct service_key server = key_of("nginx", 443, ROLE_SERVER, "a.example");
+	struct service_key transit = key_of("unknown", 443, ROLE_TRANSIT, "a.example");
+	struct service_key client = key_of("curl", 443, ROLE_CLIENT, "a.example");
+	char error[128];
+
+	assert_int_equal(service_expect(*state, "443=h2", error, sizeof(error)), 0);
+	assert_int_equal(service_expect(*state, "http/1.1", error, sizeof(error)), 0);
+	assert_int_equal(expected(*state, &server).source, EXPECT_CONFIGURED);
+	assert_int_equal(expected(*state, &transit).source, EXPECT_CONFIGURED);
+	assert_observed(*state, &client, "");
+	learn(*state, &client, "h3");
+	assert_observed(*state, &client, "h3");
+	assert_string_equal(expected(*state, &server).name[0], "h2");
 }
 
 static void a_port_alone_says_nothing_of_others(void **state)
@@ -126,6 +156,9 @@ static void bad_expectations_are_named(void **state)
 		{"h2,", "empty"},
 		{",h2", "empty"},
 		{"h2,,http/1.1", "empty"},
+		{"4443:h2", "write 4443=h2"},
+		{"4443:h2,http/1.1", "write 4443=h2,http/1.1"},
+		{"4443:h2=http/1.1", "port \"4443:h2\""},
 		{"=h2", "port \"\""},
 		{"0=h2", "port \"0\""},
 		{"65536=h2", "port \"65536\""},
@@ -346,6 +379,8 @@ int main(void)
 		TEST(a_new_book_expects_nothing),
 		TEST(a_configured_list_is_kept_in_order),
 		TEST(a_ports_own_expectation_goes_first),
+		TEST(a_second_one_for_a_port_is_refused),
+		TEST(configured_is_for_servers_and_transit),
 		TEST(a_port_alone_says_nothing_of_others),
 		TEST(bad_expectations_are_named),
 		TEST(the_longest_that_is_allowed),
