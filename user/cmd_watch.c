@@ -32,7 +32,8 @@ static int watch_agent(const struct options *opt)
 		return -1;
 	}
 	if (fd < 0) {
-		log_error("cannot ask the agent at %s: %s; run as root, or give the --socket of an agent "
+		log_error("cannot ask the agent at %s: %s; run as root, or give the --socket of an "
+			  "agent "
 			  "that you may ask",
 			  opt->socket, strerror(-fd));
 		return EXIT_ERROR;
@@ -63,7 +64,8 @@ int cmd_watch(int argc, char **argv)
 	if (opt.file)
 		return read_capture(&opt);
 	if (opt.interfaces || opt.expects || opt.fail_on_fallback) {
-		log_info("observing by itself: a running agent takes no -i, --expect or --fail-on from "
+		log_info("observing by itself: a running agent takes no -i, --expect or --fail-on "
+			 "from "
 			 "watch");
 		return agent_run(&opt, false);
 	}
