@@ -352,13 +352,10 @@ static void say_ready(const struct agent *a, bool daemon)
 {
 	struct attach_count n = attach_counts(a->attach);
 
-	if (daemon)
-		log_info("ready: observing %u interface%s by %s; try: curl http://%s%s", n.attached,
-			 n.attached == 1 ? "" : "s", attach_hook_name(a->attach),
-			 http_address(a->http), a->opt->telemetry_path);
-	else
-		log_info("ready: observing %u interface%s by %s; Ctrl-C ends it", n.attached,
-			 n.attached == 1 ? "" : "s", attach_hook_name(a->attach));
+	log_info("ready: observing %u interface%s by %s; %s%s%s", n.attached,
+		 n.attached == 1 ? "" : "s", attach_hook_name(a->attach),
+		 daemon ? "try: curl http://" : "Ctrl-C ends it",
+		 daemon ? http_address(a->http) : "", daemon ? a->opt->telemetry_path : "");
 }
 
 static int start(struct agent *a, bool daemon)
