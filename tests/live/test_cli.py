@@ -149,6 +149,13 @@ def not_root():
     complains(1, ["as root", "lacks CAP_BPF, CAP_PERFMON;"], *run, prefix=some)
 
 
+def no_btf():
+    """no BTF (its directory hidden in a mount namespace): names the file and the next step"""
+    hidden = ["unshare", "--mount", "sh", "-c",
+              'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"]
+    complains(1, ["/sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF"], *run_args(), prefix=hidden)
+
+
 def port_in_use():
     """port in use: names the address"""
     with net.host.enter(), socket.create_server(("127.0.0.1", 10099)):
@@ -355,7 +362,7 @@ with contextlib.ExitStack() as stack:
     nginx = stack.enter_context(servers.Nginx(net.host, 8443))
     tap.run([
         tap.named("no subcommand: exit 2", usage, ["usage"]), usages, longest, unregistered,
-        help_and_version, help_defaults, doctor, not_root,
+        help_and_version, help_defaults, doctor, not_root, no_btf,
         tap.named("no such interface: names it", complains, 1, ["nope0"],
                   *run_args("-i", "nope0")),
         port_in_use, bad_captures, unprivileged_read, flushed, columns, quiet, watch,
