@@ -87,11 +87,11 @@ $(BUILD)/tests/%: tests/prog/%.c $(BUILD)/libtested.a Makefile
 tests: all $(UNIT) $(PROG) ## build the test programs, run none
 
 test: test-deps ## install what the tests need, run every test (root for all of them)
-	+@$(MAKE) --no-print-directory tests
+	+@$(MAKE) -s --no-print-directory tests
 	@tests/run $(UNIT) $(PROG) $(LIVE)
 
 run: deps ## install what building needs, build, observe this host (root)
-	+@$(MAKE) --no-print-directory all
+	+@$(MAKE) -s --no-print-directory all
 	@$(BUILD)/alpnscope run
 
 # Installs the missing ones of a list of Debian packages, saying which. None of ours starts
