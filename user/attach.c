@@ -144,6 +144,8 @@ static const char *cause(int err)
 	switch (err) {
 	case -ENODEV:
 		return "no such interface";
+	case -ENOENT: /* of a qdisc's kind: the kernel found no module */
+		return "this kernel has no clsact; load the modules sch_ingress and cls_bpf";
 	case -EEXIST:
 		return "it has an ingress qdisc, which lacks the other direction: put clsact in "
 		       "its place, which takes the same filters";

@@ -144,6 +144,9 @@ static const char *attach_cause(int err)
 		return "it is gone; run doctor again";
 	case -EBUSY:
 		return "too many agents are attached; stop one";
+	case -ENOENT:
+		return "this kernel has no clsact; load the modules sch_ingress and cls_bpf "
+		       "(CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_BPF)";
 	case -EEXIST:
 		return "it has an ingress qdisc, which lacks the other direction; put clsact in "
 		       "its place, which takes the same filters";

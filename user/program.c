@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -14,19 +15,25 @@
 #include "alpnscope.skel.h"
 #include "log.h"
 
+#define WORDS_MAX 4000 /* bytes of one message of libbpf's that are shown */
+
 /* libbpf's own words are for -v; the user gets one line from load_error(). */
 static int libbpf_words(enum libbpf_print_level level, const char *format, va_list args)
 {
-	char text[512];
-	size_t len;
+	char *text, *from;
+	int len;
 
 	if (level == LIBBPF_DEBUG)
 		return 0;
-	vsnprintf(text, sizeof(text), format, args);
-	len = strlen(text);
+	len = vasprintf(&text, format, args);
+	if (len < 0)
+		return 0;
 	if (len && text[len - 1] == '\n')
-		text[len - 1] = '\0';
-	log_verbose("%s", text);
+		text[--len] = '\0';
+	/* The verifier's log comes in one piece, and says at its end what was wrong. */
+	from = len > WORDS_MAX ? strchr(text + len - WORDS_MAX, '\n') : text;
+	log_verbose("%s", from ? from : text);
+	free(text);
 	return 0;
 }
 
