@@ -31,15 +31,16 @@ bool events_read(struct events *events);
  * events_sleep - about to wait: the kernel shall wake us for the next record.
  * events_awake - the wait is over: it need not.
  *
- * While the agent is busy the kernel wakes nobody. events_sleep() comes before the wait
- * looks at events_fd(); the kernel looks for the sleeper after it wrote.
+ * While the agent handles what it read the kernel wakes nobody. Between events_sleep() and
+ * the wait the ring must be read once more: epoll does not look at it unless it was woken.
+ * The kernel, in turn, looks for the sleeper once more after it wrote.
  */
 void events_sleep(struct events *events);
 void events_awake(struct events *events);
 
 /**
  * events_expire - end handshakes that waited too long; call it EVENTS_TICK_MS apart while
- * it returns more than 0, and again when events_fd() was readable.
+ * it returns more than 0, and again when events_read() found something.
  * Returns how many are in progress. At 0 the kernel wakes us for the next one.
  */
 uint32_t events_expire(struct events *events);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "buf.h"
+
 struct place {
 	uint8_t addr[16];
 	uint16_t port;
@@ -51,17 +53,12 @@ void identity_free(struct identity *id)
 /* A process chooses its own name: printable, or escaped. */
 static void name_of(const struct as_owner *owner, char name[SERVICE_NAME_MAX])
 {
-	size_t len = strnlen(owner->comm, sizeof(owner->comm)), at = 0;
+	struct buf b = {0};
 
-	for (size_t i = 0; i < len && at + 5 < SERVICE_NAME_MAX; i++) {
-		unsigned char c = (unsigned char)owner->comm[i];
-
-		if (c >= 0x20 && c < 0x7f && c != '\\')
-			name[at++] = (char)c;
-		else
-			at += (size_t)snprintf(name + at, SERVICE_NAME_MAX - at, "\\x%02x", c);
-	}
-	name[at] = '\0';
+	/* At worst 16 bytes of 4 characters: one more than fits is cut, never overrun. */
+	buf_escaped(&b, (const uint8_t *)owner->comm, strnlen(owner->comm, sizeof(owner->comm)));
+	snprintf(name, SERVICE_NAME_MAX, "%s", b.data ? b.data : "unknown");
+	buf_free(&b);
 }
 
 static struct listener *find(struct identity *id, const struct place *at)

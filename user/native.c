@@ -73,7 +73,7 @@ AS_INLINE __u32 as_ifindex(AS_ENV *env)
 AS_INLINE __u64 as_seed(AS_ENV *env)
 {
 	(void)env;
-	return 0x243f6a8885a308d3; /* any: nobody can aim at a capture's table */
+	return AS_PLAIN_SEED; /* nobody can aim at a capture's table */
 }
 
 AS_INLINE void as_count(AS_ENV *env, __u32 counter)

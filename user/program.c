@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "alpnscope.skel.h"
+#include "alpnscope/flow.h"
 #include "log.h"
 
 #define WORDS_MAX 4000 /* bytes of one message of libbpf's that are shown */
@@ -90,7 +91,7 @@ struct alpnscope_bpf *program_load(const struct program_config *config, char *er
 				   size_t error_size)
 {
 	struct alpnscope_bpf *skel;
-	uint64_t seed = 0x243f6a8885a308d3; /* native.c's */
+	uint64_t seed = AS_PLAIN_SEED;
 	int err;
 
 	libbpf_set_print(libbpf_words);

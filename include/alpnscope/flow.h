@@ -16,6 +16,8 @@
 #define AS_FLOWS_DEFAULT 16384
 #define AS_GATES 32768 /* power of two */
 #define AS_RECENTS 65536 /* power of two */
+/* The tuple hash's seed where it need not be secret: captures and tests. */
+#define AS_PLAIN_SEED 0x243f6a8885a308d3ULL
 #define AS_ANSWER_NS 10000000000ULL /* wait for the server's answer: 10 s */
 
 enum as_state { AS_INIT, AS_OPEN, AS_CLOSED };

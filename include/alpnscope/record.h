@@ -104,7 +104,7 @@ AS_INLINE int as_is_version(__u8 type, __u8 major)
  * @avail: payload bytes from there on
  *
  * A hello is told from chance by record type and version, message type, a length of at most
- * 2^18 and the version inside it: about 1 in 2^21 for an encrypted handshake record at the
+ * 2^18 and the version inside it: about 1 in 2^20 for an encrypted handshake record at the
  * start of a segment, whose first 5 bytes are the same.
  */
 AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, struct as_record *r)

@@ -28,7 +28,6 @@
 #define AS_REC_CHANGE_CIPHER_SPEC 20
 #define AS_REC_ALERT 21
 #define AS_REC_HANDSHAKE 22
-#define AS_REC_APPDATA 23
 #define AS_REC_MAX 16384 /* 2^14, the longest plaintext fragment */
 
 /* Handshake messages: RFC 8446 section 4. */
