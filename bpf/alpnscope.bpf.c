@@ -11,7 +11,7 @@ char _license[] SEC("license") = "GPL";
 
 AS_INLINE int look(struct __sk_buff *skb, __u32 hook, int ethernet)
 {
-	struct as_frame frame;
+	struct as_frame frame = {};
 	struct as_packet pkt = {};
 	int parsed;
 
@@ -57,4 +57,18 @@ int alpnscope_due(struct __sk_buff *skb)
 		return -1;
 	as_expire(skb, &due, AS_END_TIMEOUT);
 	return 0;
+}
+
+/* Likewise; the "packet" is the number of the first of AS_SWEEP slots. Returns how many of them
+ * are in use. */
+SEC("tc")
+int alpnscope_sweep(struct __sk_buff *skb)
+{
+	__u32 first, used = 0;
+
+	if (bpf_skb_load_bytes(skb, AS_ETH_HLEN, &first, sizeof(first)))
+		return -1;
+	for (__u32 i = 0; i < AS_SWEEP; i++)
+		used += (__u32)as_sweep(skb, first + i, 0);
+	return (int)used;
 }

@@ -27,8 +27,16 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, AS_GATES);
 	__type(key, __u32);
-	__type(value, __s32);
+	__type(value, struct as_gate);
 } gates SEC(".maps");
+
+/* Hellos that are being put together. The agent may set their number before loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, AS_SLOTS_DEFAULT);
+	__type(key, __u32);
+	__type(value, struct as_slot);
+} slots SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -55,6 +63,7 @@ struct {
 
 /* Set by the agent before loading. */
 const volatile __u64 seed = 0;
+const volatile __u32 slot_mask = AS_SLOTS_DEFAULT - 1; /* slots, a power of two, less 1 */
 /* A load for BPF_PROG_TEST_RUN: the clock is test_now, and no sender is looked up (the
  * kernel's test packet has a socket of its own). */
 const volatile _Bool testing = 0;

@@ -62,7 +62,7 @@ AS_INLINE void as_count(AS_ENV *env, __u32 counter)
 		__sync_fetch_and_add(value, 1);
 }
 
-AS_INLINE __s32 *as_gate(AS_ENV *env, __u32 hash)
+AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash)
 {
 	__u32 at = hash & (AS_GATES - 1);
 
@@ -76,6 +76,26 @@ AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash)
 
 	(void)env;
 	return bpf_map_lookup_elem(&recents, &at);
+}
+
+AS_INLINE struct as_slot *as_slot(AS_ENV *env, __u32 number)
+{
+	__u32 at = number & slot_mask;
+
+	(void)env;
+	return bpf_map_lookup_elem(&slots, &at);
+}
+
+/* Copies any number of bytes, which the verifier takes for one step. */
+AS_INLINE void as_move(void *dst, const void *src, __u32 len)
+{
+	bpf_probe_read_kernel(dst, len, src);
+}
+
+AS_INLINE void as_room(struct as_bytes *b, __u32 len)
+{
+	(void)b; /* for native memory checkers */
+	(void)len;
 }
 
 AS_INLINE struct as_scratch *as_scratch(AS_ENV *env, __u32 hook)
@@ -104,12 +124,15 @@ AS_INLINE void as_wake(void)
 
 AS_INLINE int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct as_flow *flow)
 {
-	int rc = (int)bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
-
 	(void)env;
-	if (!rc && idle)
+	return (int)bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
+}
+
+AS_INLINE void as_stir(AS_ENV *env)
+{
+	(void)env;
+	if (idle)
 		as_wake();
-	return rc;
 }
 
 AS_INLINE void as_flow_del(AS_ENV *env, const struct as_tuple *key)
@@ -118,14 +141,14 @@ AS_INLINE void as_flow_del(AS_ENV *env, const struct as_tuple *key)
 	bpf_map_delete_elem(&flows, key);
 }
 
-AS_INLINE void as_lock(struct as_flow *f)
+AS_INLINE void as_lock(AS_LOCK *lock)
 {
-	bpf_spin_lock(&f->lock);
+	bpf_spin_lock(lock);
 }
 
-AS_INLINE void as_unlock(struct as_flow *f)
+AS_INLINE void as_unlock(AS_LOCK *lock)
 {
-	bpf_spin_unlock(&f->lock);
+	bpf_spin_unlock(lock);
 }
 
 /* The agent sets `asleep` and then looks at the ring once more. If it set it after we

@@ -326,7 +326,7 @@ static int start_services(struct agent *a)
 
 static int start_kernel(struct agent *a)
 {
-	struct program_config config = {.flows = a->opt->flows};
+	struct program_config config = {.flows = a->opt->flows, .slots = a->opt->slots};
 	char error[ERROR_MAX];
 
 	a->skel = program_load(&config, error, sizeof(error));

@@ -136,7 +136,7 @@ static double mebibytes(uint64_t bytes)
 
 static void load(struct doctor *d, struct doctor_finding *f)
 {
-	struct program_config config = {.flows = d->opt->flows};
+	struct program_config config = {.flows = d->opt->flows, .slots = d->opt->slots};
 	struct timespec from, to;
 	char error[ERROR_MAX];
 
@@ -189,9 +189,14 @@ static void check_programs(struct doctor *d)
 	if (!d->skel)
 		return;
 	doctor_find(&f, DOCTOR_OK,
-		    "%.1f MiB of the kernel's, %.1f of it the ring buffer; --flow-table %u",
+		    "%.1f MiB of the kernel's: %.1f the ring buffer, %.1f for --reassembly-table "
+		    "%u, %.1f for --flow-table %u",
 		    mebibytes(program_bytes(d->skel)),
-		    mebibytes(bpf_map__max_entries(d->skel->maps.events)), d->opt->flows);
+		    mebibytes(bpf_map__max_entries(d->skel->maps.events)),
+		    mebibytes((uint64_t)d->opt->slots * bpf_map__value_size(d->skel->maps.slots)),
+		    d->opt->slots,
+		    mebibytes((uint64_t)d->opt->flows * bpf_map__value_size(d->skel->maps.flows)),
+		    d->opt->flows);
 	say(d, "memory", &f);
 	d->attach = attach_new(d->skel, d->opt->hook);
 }

@@ -141,6 +141,29 @@ static uint32_t walk(struct events *e, uint64_t now)
 	return total;
 }
 
+/* Have the kernel give up hellos that were begun and not finished; how many are left? */
+static uint32_t sweep(struct events *e)
+{
+	uint32_t slots = bpf_map__max_entries(e->skel->maps.slots), used = 0;
+	struct {
+		uint8_t ethernet[14];
+		uint32_t first;
+	} __attribute__((packed)) packet = {.first = 0};
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &packet,
+			    .data_size_in = sizeof(packet));
+
+	for (; packet.first < slots; packet.first += AS_SWEEP) {
+		int err = bpf_prog_test_run_opts(bpf_program__fd(e->skel->progs.alpnscope_sweep),
+						 &opts);
+
+		if (err)
+			log_error("cannot look for unfinished hellos: %s; they stay where they are",
+				  strerror(-err));
+		used += err ? 0 : opts.retval;
+	}
+	return used;
+}
+
 uint32_t events_expire(struct events *e)
 {
 	uint64_t now = now_ns();
@@ -152,6 +175,7 @@ uint32_t events_expire(struct events *e)
 	open = walk(e, now);
 	if (open > limit / 2)
 		open = walk(e, now + AS_ANSWER_NS - HURRY_NS);
+	open += sweep(e);
 	if (open)
 		__atomic_store_n(&e->skel->bss->idle, 0, __ATOMIC_SEQ_CST);
 	return open;

@@ -16,6 +16,8 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
+#define SWEEP_NS 250000000 /* the agent looks as often */
+
 /* Entries stand in the table in the order they came, which is the order they are due. */
 struct entry {
 	struct as_flow flow;
@@ -30,9 +32,11 @@ struct native {
 	uint32_t limit;
 	struct entry *flows;
 	uint64_t counters[AS_COUNTER_COUNT];
-	__s32 gates[AS_GATES];
+	struct as_gate gates[AS_GATES];
 	struct as_recent recents[AS_RECENTS];
 	struct as_scratch scratch;
+	uint64_t swept; /* when the slots were last looked through */
+	struct as_slot slots[AS_SLOTS_DEFAULT];
 };
 
 AS_INLINE void as_frame(AS_ENV *env, struct as_frame *frame)
@@ -47,15 +51,9 @@ AS_INLINE int as_load(AS_ENV *env, __u32 off, void *dst, __u32 len)
 {
 	struct native *n = env;
 	const struct native_frame *f = n->frame;
-	struct as_bytes *b = &n->scratch.bytes;
 
 	if (f->caplen < len || off > f->caplen - len)
 		return -1;
-	/* What lies behind the message in scratch memory is not the message. */
-	if (dst == b->at) {
-		ASAN_UNPOISON_MEMORY_REGION(b->at, sizeof(b->at));
-		ASAN_POISON_MEMORY_REGION(b->at + b->len, sizeof(b->at) - b->len);
-	}
 	memcpy(dst, f->bytes + off, len);
 	return 0;
 }
@@ -81,7 +79,7 @@ AS_INLINE void as_count(AS_ENV *env, __u32 counter)
 	((struct native *)env)->counters[counter]++;
 }
 
-AS_INLINE __s32 *as_gate(AS_ENV *env, __u32 hash)
+AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash)
 {
 	return &((struct native *)env)->gates[hash & (AS_GATES - 1)];
 }
@@ -89,6 +87,30 @@ AS_INLINE __s32 *as_gate(AS_ENV *env, __u32 hash)
 AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash)
 {
 	return &((struct native *)env)->recents[hash & (AS_RECENTS - 1)];
+}
+
+AS_INLINE struct as_slot *as_slot(AS_ENV *env, __u32 number)
+{
+	return &((struct native *)env)->slots[number & (AS_SLOTS_DEFAULT - 1)];
+}
+
+AS_INLINE void as_move(void *dst, const void *src, __u32 len)
+{
+	memcpy(dst, src, len);
+}
+
+/* What lies behind the message in scratch memory is not the message. */
+AS_INLINE void as_room(struct as_bytes *b, __u32 len)
+{
+	ASAN_UNPOISON_MEMORY_REGION(b->at, sizeof(b->at));
+	ASAN_POISON_MEMORY_REGION(b->at + len, sizeof(b->at) - len);
+	(void)b;
+	(void)len;
+}
+
+AS_INLINE void as_stir(AS_ENV *env)
+{
+	(void)env; /* the next frame's time tells */
 }
 
 AS_INLINE struct as_scratch *as_scratch(AS_ENV *env, __u32 hook)
@@ -135,14 +157,14 @@ AS_INLINE void as_flow_del(AS_ENV *env, const struct as_tuple *key)
 	free(e);
 }
 
-AS_INLINE void as_lock(struct as_flow *f)
+AS_INLINE void as_lock(AS_LOCK *lock)
 {
-	(void)f; /* one thread */
+	(void)lock; /* one thread */
 }
 
-AS_INLINE void as_unlock(struct as_flow *f)
+AS_INLINE void as_unlock(AS_LOCK *lock)
 {
-	(void)f;
+	(void)lock;
 }
 
 AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size)
@@ -194,6 +216,11 @@ static void expire(struct native *n, bool all, uint32_t end)
 
 		as_expire(n, &due, end);
 	}
+	if (!all && n->now - n->swept < SWEEP_NS)
+		return;
+	n->swept = n->now;
+	for (__u32 i = 0; i < AS_SLOTS_DEFAULT; i++)
+		as_sweep(n, i, all);
 }
 
 void native_frame(struct native *n, const struct native_frame *frame)

@@ -11,6 +11,7 @@
 #include "http.h"
 #include "listen.h"
 #include "options.h"
+#include "alpnscope/flow.h"
 #include "program.h"
 #include "service.h"
 
@@ -142,6 +143,19 @@ OPTION_SETTER(set_flows)
 		return -EINVAL;
 	}
 	o->flows = (uint32_t)n;
+	return 0;
+}
+
+OPTION_SETTER(set_slots)
+{
+	uint64_t n;
+
+	if (parse_number(value, AS_SLOTS_MAX, &n) || !n) {
+		snprintf(error, size, "'%s' is not a number from 1 to %u", value, AS_SLOTS_MAX);
+		return -EINVAL;
+	}
+	for (o->slots = AS_SLOTS_MIN; o->slots < n;)
+		o->slots *= 2;
 	return 0;
 }
 

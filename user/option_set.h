@@ -27,6 +27,8 @@ OPTION_SETTER(set_duration);
 OPTION_SETTER(set_fail_on);
 /** set_hook - auto, tcx or clsact. */
 OPTION_SETTER(set_hook);
+/** set_slots - 1 to AS_SLOTS_MAX, rounded up to a power of two from AS_SLOTS_MIN on. */
+OPTION_SETTER(set_slots);
 /** set_flows - PROGRAM_FLOWS_MIN to PROGRAM_FLOWS_MAX. */
 OPTION_SETTER(set_flows);
 /** set_listen - HOST:PORT by its form only: whether it can be had, listen_on() finds out. */

@@ -56,6 +56,8 @@ static const struct option_def defs[] = {
 	{0, "hook", "HOW", LIVE | FOR_DOCTOR, set_hook, "auto (the default), tcx or clsact"},
 	{0, "flow-table", "N", LIVE | FOR_DOCTOR, set_flows,
 	 "handshakes in progress to have room for (default 16384)"},
+	{0, "reassembly-table", "N", LIVE | FOR_DOCTOR, set_slots,
+	 "split hellos to put together at one time (default 256)"},
 	{'q', "quiet", NULL, EVENTS, set_quiet, "no chatter on stderr, errors only"},
 	{'v', "verbose", NULL, EVENTS | FOR_DOCTOR, set_verbose, "more chatter on stderr"},
 };
@@ -159,6 +161,7 @@ static void defaults(struct options *o)
 {
 	*o = (struct options){
 		.flows = AS_FLOWS_DEFAULT,
+		.slots = AS_SLOTS_DEFAULT,
 		.listen_address = HTTP_LISTEN_DEFAULT,
 		.telemetry_path = HTTP_TELEMETRY_DEFAULT,
 		.socket = CONTROL_PATH,

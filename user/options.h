@@ -47,6 +47,7 @@ struct options {
 	bool quiet, verbose;
 	enum attach_hook hook;
 	uint32_t flows;
+	uint32_t slots;
 	const char *listen_address;
 	const char *telemetry_path;
 	const char *socket;

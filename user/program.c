@@ -106,7 +106,10 @@ struct alpnscope_bpf *program_load(const struct program_config *config, char *er
 		log_verbose("getrandom: %s; the tuple hash is not secret", strerror(errno));
 	skel->rodata->seed = seed;
 	skel->rodata->testing = config->testing;
+	skel->rodata->slot_mask = config->slots - 1;
 	err = bpf_map__set_max_entries(skel->maps.flows, config->flows);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.slots, config->slots);
 	if (!err)
 		err = alpnscope_bpf__load(skel);
 	if (err) {

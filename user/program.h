@@ -15,10 +15,12 @@ struct alpnscope_bpf; /* the generated skeleton */
 /**
  * struct program_config - how to load.
  * @flows: handshakes in progress that the table holds, PROGRAM_FLOWS_MIN..MAX
+ * @slots: split hellos that are put together at one time, AS_SLOTS_MIN..MAX, a power of two
  * @testing: for BPF_PROG_TEST_RUN: the clock is skel->bss->test_now
  */
 struct program_config {
 	uint32_t flows;
+	uint32_t slots;
 	bool testing;
 };
 

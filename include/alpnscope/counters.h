@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * counters.h - what the engine counts. A number is never given to another
- * meaning: pinned maps, dashboards and alerts outlive a version.
+ * meaning: pinned maps, dashboards and alerts outlive a version. 4 and 5 were hellos
+ * that were split, before hellos were put together.
  *
  * AS_COUNTER(id, number, family, reason, help)
  *   family  the metric is alpnscope_<family>_total
@@ -19,8 +20,6 @@
 	AS_COUNTER(RECORDS, 1, "records", "", "handshake records handed to the agent")             \
 	AS_COUNTER(REPEAT_AGAIN, 2, "repeats", "again", "")                                        \
 	AS_COUNTER(REPEAT_RETRY, 3, "repeats", "retry", "")                                        \
-	AS_COUNTER(LOST_SPLIT_SEGMENTS, 4, "lost", "split_segments", "")                           \
-	AS_COUNTER(LOST_SPLIT_RECORDS, 5, "lost", "split_records", "")                             \
 	AS_COUNTER(LOST_TOO_LONG, 6, "lost", "too_long", "")                                       \
 	AS_COUNTER(LOST_CUT, 7, "lost", "cut_by_snaplen", "")                                      \
 	AS_COUNTER(LOST_MALFORMED, 8, "lost", "malformed", "")                                     \
@@ -43,7 +42,12 @@
 	AS_COUNTER(ERR_HELLO_PREFIX, 25, "parse_errors", "hello_prefix", "")                       \
 	AS_COUNTER(ERR_IP_FRAGMENT, 26, "parse_errors", "ip_fragment", "")                         \
 	AS_COUNTER(ERR_OUT_OF_WINDOW, 27, "parse_errors", "out_of_window", "")                     \
-	AS_COUNTER(ERR_FIELD, 28, "parse_errors", "bad_field", "")
+	AS_COUNTER(ERR_FIELD, 28, "parse_errors", "bad_field", "")                                 \
+	AS_COUNTER(LOST_TOO_MANY_RECORDS, 29, "lost", "too_many_records", "")                      \
+	AS_COUNTER(LOST_REASSEMBLY_FULL, 30, "lost", "reassembly_full", "")                        \
+	AS_COUNTER(LOST_UNFINISHED, 31, "lost", "unfinished", "")                                  \
+	AS_COUNTER(ERR_REASSEMBLY_FULL, 32, "parse_errors", "reassembly_full", "")                 \
+	AS_COUNTER(ERR_GAP, 33, "parse_errors", "gap", "")
 
 enum as_counter {
 #define AS_COUNTER(id, number, family, reason, help) AS_##id = number,

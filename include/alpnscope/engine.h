@@ -7,45 +7,12 @@
 #ifndef ALPNSCOPE_ENGINE_H
 #define ALPNSCOPE_ENGINE_H
 
+#include "assemble.h"
 #include "client.h"
 #include "server.h"
 #include "track.h"
 
-/* RFC 8446 section 6: in TLS 1.3 every error alert ends the connection; before it, a
- * warning (unrecognized_name, say) may come ahead of the ServerHello. */
-AS_INLINE int as_alert_ends(const struct as_record *r)
-{
-	return r->level != AS_ALERT_WARNING || r->desc == AS_ALERT_CLOSE_NOTIFY ||
-	       r->desc == AS_ALERT_NO_APPLICATION_PROTOCOL;
-}
-
-/* May a hello follow the record in the same segment? A warning alert comes ahead of a
- * ServerHello, and in middlebox compatibility mode (RFC 8446 appendix D.4) a
- * ChangeCipherSpec ahead of the second ClientHello. */
-AS_INLINE int as_is_prelude(const struct as_record *r)
-{
-	return r->begin == AS_BEGIN_CHANGE_CIPHER_SPEC || r->begin == AS_BEGIN_EMPTY ||
-	       (r->begin == AS_BEGIN_ALERT && !as_alert_ends(r));
-}
-
-#define AS_PRELUDE_MAX 4
 #define AS_RST_WINDOW 0x10000 /* an RST without ACK stands where the next byte would */
-
-/* Step over such records to the one behind them. */
-AS_INLINE void as_skip_prelude(AS_ENV *env, struct as_scratch *s)
-{
-	__u32 end = s->pkt.payload + s->pkt.avail;
-	struct as_frame frame;
-
-	as_frame(env, &frame);
-	for (__u32 i = 0; i < AS_PRELUDE_MAX && as_is_prelude(&s->rec); i++) {
-		__u32 off = AS_FRESH(s->rec.off) + AS_REC_HLEN + AS_FRESH(s->rec.len);
-
-		s->rec.begin = AS_BEGIN_OTHER;
-		if (off < end)
-			as_record_at(&frame, off, end - off, &s->rec);
-	}
-}
 
 /* Is the segment where this handshake's next bytes can be? A blind RST, FIN, alert or
  * ServerHello must not decide. */
@@ -69,24 +36,22 @@ AS_INLINE void as_on_accept(const struct as_scratch *s, struct as_flow *f, int c
 {
 	if (client || !(s->pkt.flags & AS_TCP_ACK))
 		return;
-	as_lock(f);
+	as_lock(&f->lock);
 	if (as_is_open(f, &s->pkt.key) && !as_in_window(s->pkt.ack, f->rec.client_seq)) {
 		f->next_seq = s->pkt.ack;
 		f->next_known = 1;
 	}
-	as_unlock(f);
+	as_unlock(&f->lock);
 }
 
-/* How far the server's bytes were seen without a hole. */
-AS_INLINE void as_on_bytes(const struct as_scratch *s, struct as_flow *f)
+/* The server's bytes @from..@end were seen; move `server_next` on if no hole is between. */
+AS_INLINE void as_on_bytes(const struct as_scratch *s, struct as_flow *f, __u32 from, __u32 end)
 {
-	__u32 end = s->pkt.seq + s->pkt.payload_len;
-
-	as_lock(f);
-	if (as_is_open(f, &s->pkt.key) && as_in_window(s->pkt.seq, f->server_next) &&
+	as_lock(&f->lock);
+	if (as_is_open(f, &s->pkt.key) && as_in_window(from, f->server_next) &&
 	    as_in_window(f->server_next, end))
 		f->server_next = end;
-	as_unlock(f);
+	as_unlock(&f->lock);
 }
 
 /* A segment of a handshake in progress, not a ClientHello. Returns enum as_end, 0 while
@@ -107,64 +72,226 @@ AS_INLINE __u32 as_on_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, struct
 	}
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
 	if (!client)
-		as_on_bytes(s, f);
+		as_on_bytes(s, f, s->pkt.seq, s->pkt.seq + s->pkt.payload_len);
 	if (s->rec.begin == AS_BEGIN_SERVER_HELLO && !client)
 		return as_on_server_hello(env, s, hook, f);
-	if (s->rec.begin == AS_BEGIN_PREFIX && !client) {
-		as_count(env, AS_ERR_SERVER_HELLO_SPLIT);
-		s->end_flags = AS_F_SERVER_UNREADABLE;
-		return AS_END_SERVER_HELLO;
-	}
 	if (s->rec.begin == AS_BEGIN_ALERT && as_alert_ends(&s->rec))
 		end = as_on_alert(env, s, f, client);
 	return end ? end : as_on_flags(s, f, client);
 }
 
-/* A packet that passed the gate; it is in scratch. Returns 0. */
-AS_STAGE int as_on_gated(AS_ENV *env, __u32 hook)
+/* Look behind what may come ahead of a hello in its segment. */
+AS_INLINE void as_skip_ahead(AS_ENV *env, struct as_scratch *s)
+{
+	__u32 end = s->pkt.payload + s->pkt.avail;
+	struct as_frame frame = {};
+
+	as_frame(env, &frame);
+	if (s->rec.begin == AS_BEGIN_PROXY)
+		as_skip_proxy(env, &frame, s, 0, s->pkt.payload, end);
+	as_skip_prelude(&frame, s, end);
+}
+
+/* Where the sender's next bytes are expected, while a hello of his is awaited. */
+AS_INLINE void as_set_gap(struct as_scratch *s, const struct as_flow *f)
+{
+	s->in_flow = !!f;
+	if (!f)
+		return;
+	s->gap_known = f->server_seq_known;
+	if (!as_from_client(f, &s->pkt))
+		s->gap_seq = f->server_next;
+	else if (f->rec.flags & AS_F_RETRY)
+		s->gap_seq = f->client_next;
+	else
+		s->gap_known = 0;
+}
+
+/* May it be put together with other packets? */
+AS_INLINE int as_may_collect(const struct as_scratch *s, const struct as_flow *f)
+{
+	if (!s->pkt.avail)
+		return 0;
+	if (f && s->rec.begin != AS_BEGIN_CLIENT_HELLO &&
+	    ((s->pkt.flags & AS_TCP_SYN) || !as_plausible(f, &s->pkt, as_from_client(f, &s->pkt))))
+		return 0;
+	return s->slots || s->gap_known || (as_is_start(s) && !s->whole) ||
+	       s->rec.begin == AS_BEGIN_PART;
+}
+
+/* The hello at hand as it is in this packet. Returns 0, or minus the counter of why it cannot
+ * be read here or elsewhere. */
+AS_INLINE int as_meet(AS_ENV *env, struct as_scratch *s, struct as_flow *f)
+{
+	int err;
+
+	s->hello_seq = s->pkt.seq + (s->rec.off - s->pkt.payload);
+	s->hello_end = s->hello_seq + AS_REC_HLEN + s->rec.len;
+	s->hello_flags = 0;
+	s->hello_ns = as_time(env);
+	s->random_known = 0;
+	s->relation = AS_NEW;
+	s->flat = 0;
+	s->whole = 0;
+	if (s->rec.begin == AS_BEGIN_CLIENT_HELLO) {
+		err = as_read_random(env, s);
+		if (err)
+			return -err;
+		s->relation = (__u32)as_know(env, s, f);
+	} else if (s->rec.begin != AS_BEGIN_SERVER_HELLO) {
+		return 0;
+	}
+	err = as_whole(s);
+	s->whole = !err;
+	return err == AS_SPLIT ? 0 : -err;
+}
+
+/* A packet that passed the gate: what is it to the flow of its tuple? Returns AS_WAIT when it
+ * may be a piece of a hello, else AS_ALONE or minus the counter of why its hello is lost. */
+AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 {
 	struct as_scratch *s = as_scratch(env, hook);
-	int hello, relation = AS_NEW, err;
+	struct as_flow *f;
+	int err;
+
+	if (!s)
+		return AS_ALONE;
+	f = as_flow_find(env, &s->pkt.key);
+	if (f || s->rec.begin == AS_BEGIN_EMPTY || s->rec.begin == AS_BEGIN_PROXY)
+		as_skip_ahead(env, s);
+	as_set_gap(s, f);
+	err = as_meet(env, s, f);
+	if (s->relation != AS_NEW && s->relation != AS_SECOND)
+		return AS_ALONE;
+	if (err)
+		return err;
+	return as_may_collect(s, f) ? AS_WAIT : AS_ALONE;
+}
+
+/* A hello that cannot be read, for the reason @lost. Returns enum as_end, 0 when that is no
+ * end of @f. */
+AS_INLINE __u32 as_on_lost(AS_ENV *env, struct as_scratch *s, const struct as_flow *f, __u32 lost)
+{
+	if (s->rec.begin == AS_BEGIN_CLIENT_HELLO) {
+		as_count(env, AS_HELLOS);
+		if (f && s->relation == AS_SECOND) /* the first hello's offer stands */
+			as_count(env, AS_REPEAT_RETRY);
+		else
+			as_lose(env, s, lost);
+		return 0;
+	}
+	as_count(env, AS_ERR_SERVER_HELLO_SPLIT);
+	if (!f) {
+		as_count(env, AS_ORPHANS);
+		as_count(env, AS_ORPHAN_LOST_UNREADABLE);
+		return 0;
+	}
+	s->end_flags = AS_F_SERVER_UNREADABLE;
+	return AS_END_SERVER_HELLO;
+}
+
+/* A piece of a hello, of the flow @f. Returns enum as_end, 0 while it goes on. */
+AS_INLINE __u32 as_on_piece(struct as_scratch *s, struct as_flow *f, int got)
+{
+	int client = as_from_client(f, &s->pkt);
+
+	s->end_flags = client ? AS_F_END_CLIENT : 0;
+	if (!client && got == AS_WAIT)
+		as_on_bytes(s, f, s->base, s->contiguous);
+	return as_on_flags(s, f, client);
+}
+
+/* What follows for the flow of the packet's tuple; @got: as_look() and those after it say.
+ * Returns 0. */
+AS_STAGE int as_settle(AS_ENV *env, __u32 hook, int got)
+{
+	struct as_scratch *s = as_scratch(env, hook);
 	struct as_flow *f;
 	__u32 end = 0;
+	int hello;
 
 	if (!s)
 		return 0;
 	f = as_flow_find(env, &s->pkt.key);
 	s->end_flags = 0;
-	if (f || s->rec.begin == AS_BEGIN_EMPTY)
-		as_skip_prelude(env, s);
-	hello = s->rec.begin == AS_BEGIN_CLIENT_HELLO;
+	hello = got >= 0 && got != AS_WAIT && got != AS_DROPPED &&
+		s->rec.begin == AS_BEGIN_CLIENT_HELLO;
 	if (hello) {
 		as_count(env, AS_HELLOS);
-		err = as_read_random(env, s);
-		if (err) {
-			as_count(env, (__u32)err);
-			return 0;
-		}
-		if (f)
-			relation = as_relate(s, f);
+		s->relation = (__u32)as_know(env, s, f);
+		if (f && s->relation == AS_NEW)
+			end = AS_END_REUSED;
+	} else if (got < 0) {
+		end = as_on_lost(env, s, f, (__u32)-got);
+	} else if (f) {
+		end = got == AS_ALONE || got == AS_MESSAGE ? as_on_flow(env, s, hook, f)
+							   : as_on_piece(s, f, got);
 	}
-	if (f && hello && relation == AS_NEW)
-		end = AS_END_REUSED;
-	else if (f && !hello)
-		end = as_on_flow(env, s, hook, f);
 	if (f && end)
 		as_close(env, f, &s->pkt.key, s->hash, end, s->end_flags, 0);
 	if (hello)
-		as_on_client_hello(env, s, hook, end ? 0 : f, relation);
-	else if (!f && s->rec.begin == AS_BEGIN_SERVER_HELLO)
+		as_on_client_hello(env, s, hook, end ? 0 : f, (int)s->relation);
+	else if (!f && (got == AS_ALONE || got == AS_MESSAGE) &&
+		 s->rec.begin == AS_BEGIN_SERVER_HELLO)
 		as_orphan(env, s, hook);
-	else if (!f && s->rec.begin == AS_BEGIN_PREFIX)
-		as_count(env, AS_ERR_HELLO_PREFIX);
 	return 0;
+}
+
+/* A packet that passed the gate; it is in scratch. Returns 0. */
+AS_STAGE int as_on_gated(AS_ENV *env, __u32 hook)
+{
+	int got = as_look(env, hook);
+
+	if (got == AS_WAIT)
+		got = as_choose_slot(env, hook);
+	if (got == AS_WAIT)
+		got = as_collect(env, hook);
+	if (got == AS_WAIT)
+		got = as_read_slot(env, hook);
+	return as_settle(env, hook, got);
 }
 
 /* May a payload that begins so be news on a tuple without a flow? */
 AS_INLINE int as_may_open(__u32 begin)
 {
 	return begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_SERVER_HELLO ||
-	       begin == AS_BEGIN_EMPTY || begin == AS_BEGIN_PREFIX;
+	       begin == AS_BEGIN_EMPTY || begin == AS_BEGIN_PREFIX || begin == AS_BEGIN_PROXY;
+}
+
+/* as_gate.mark: the upper bits of the tuple's hash, and below them how many segments may
+ * still move `next` on, which end sends, and that there is a mark at all. */
+#define AS_MARK_TUPLE (~(__u32)(AS_GATES - 1))
+#define AS_MARK_LEFT (15U << 2)
+#define AS_MARK_ONE (1U << 2)
+#define AS_MARK_LO 2U
+#define AS_MARK_SET 1U
+
+/* Is the packet ahead of what its sender, a client whose SYN was seen, sends next? Then its
+ * hello may be among what is missing. Watched for a client's first 15 segments, for a hello
+ * may follow a STARTTLS command or a PROXY header. CPUs may overwrite each other's mark, and
+ * tuples that share a place: then the packet is not taken to be early. */
+AS_INLINE int as_is_early(struct as_gate *g, __u32 hash, const struct as_packet *p, __u32 begin)
+{
+	__u32 mark = (hash & AS_MARK_TUPLE) | (p->from_lo ? AS_MARK_LO : 0) | AS_MARK_SET;
+	__u32 is, ahead;
+
+	if ((p->flags & (AS_TCP_SYN | AS_TCP_ACK)) == AS_TCP_SYN) {
+		g->mark = mark | AS_MARK_LEFT;
+		g->next = p->seq;
+	}
+	is = g->mark;
+	if ((is & ~AS_MARK_LEFT) != mark || !p->payload_len)
+		return 0;
+	ahead = p->seq - g->next;
+	if (ahead)
+		return ahead < AS_STREAM_MAX;
+	if (begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_PREFIX || !(is & AS_MARK_LEFT)) {
+		g->mark = 0;
+	} else {
+		g->mark = is - AS_MARK_ONE;
+		g->next = p->seq + p->payload_len;
+	}
+	return 0;
 }
 
 /* One TCP segment. Nearly all of them leave here, for the price of a hash and one load. */
@@ -173,8 +300,8 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, const struct
 {
 	struct as_record rec = {};
 	struct as_scratch *s;
-	__s32 *gate;
-	__u32 hash;
+	struct as_gate *gate;
+	__u32 hash, early;
 
 	if (p->avail)
 		as_record_at(fr, p->payload, p->avail, &rec);
@@ -182,7 +309,10 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, const struct
 		return;
 	hash = as_tuple_hash(&p->key, as_seed(env));
 	gate = as_gate(env, hash);
-	if (!gate || (!*gate && !as_may_open(rec.begin)))
+	if (!gate)
+		return;
+	early = (__u32)as_is_early(gate, hash, p, rec.begin);
+	if (!gate->count && !gate->slots && !early && !as_may_open(rec.begin))
 		return;
 	s = as_scratch(env, hook);
 	if (!s)
@@ -190,6 +320,9 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, const struct
 	s->pkt = *p;
 	s->rec = rec;
 	s->hash = hash;
+	s->slots = gate->slots > 0;
+	s->gap_known = early;
+	s->gap_seq = gate->next;
 	as_on_gated(env, hook);
 }
 
@@ -214,10 +347,10 @@ AS_INLINE int as_is_dead(AS_ENV *env, struct as_flow *f, const struct as_due *du
 	__u64 now = as_time(env);
 	int dead;
 
-	as_lock(f);
+	as_lock(&f->lock);
 	dead = f->state == AS_CLOSED && as_tuple_equal(&f->key, &due->key) && f->due == due->due &&
 	       now - f->rec.end_ns > AS_DEAD_NS;
-	as_unlock(f);
+	as_unlock(&f->lock);
 	return dead;
 }
 

@@ -16,6 +16,13 @@
 #define AS_FLOWS_DEFAULT 16384
 #define AS_GATES 32768 /* power of two */
 #define AS_RECENTS 65536 /* power of two */
+#define AS_SLOTS_DEFAULT 256 /* hellos that are put together at one time; power of two */
+#define AS_SLOTS_MIN 64
+#define AS_SLOTS_MAX 4096
+#define AS_SLOT_NS 10000000000ULL /* a hello that is not complete after this never will be */
+#define AS_SLOT_OLD_NS 1000000000ULL /* after this another hello may have the place */
+#define AS_SLOT_PROBES 8 /* places of a tuple */
+#define AS_SWEEP AS_SLOTS_MIN /* slots that are looked through at once */
 /* The tuple hash's seed where it need not be secret: captures and tests. */
 #define AS_PLAIN_SEED 0x243f6a8885a308d3ULL
 #define AS_ANSWER_NS 10000000000ULL /* wait for the server's answer: 10 s */
@@ -45,6 +52,7 @@ AS_ASSERT(sizeof(struct as_tuple) == 40, "as_tuple has no hidden padding: it is 
  * @server_next: up to there the server's bytes were seen without a hole
  * @next_seq: the server took another connection on this tuple, whose first byte is there
  * @next_known: 0 when it did not
+ * @client_next: behind the record in which the ClientHello ends
  * @session_id: the client's, padded with zeros
  */
 struct as_flow {
@@ -57,9 +65,23 @@ struct as_flow {
 	__u32 server_next;
 	__u32 next_seq;
 	__u32 next_known;
-	__u32 pad;
+	__u32 client_next;
 	__u8 session_id[AS_SESSION_ID_MAX];
 	struct as_handshake rec;
+};
+
+/**
+ * struct as_gate - may there be more to a packet with this tuple hash than its own bytes?
+ * @count: handshakes in progress
+ * @slots: hellos that are being put together (stream.h)
+ * @mark: 0, or of which direction of which tuple `next` is, by AS_MARK_*
+ * @next: a client whose SYN was seen sends this sequence number next
+ */
+struct as_gate {
+	__s32 count;
+	__s32 slots;
+	__u32 mark;
+	__u32 next;
 };
 
 /** struct as_recent - the last handshake of a hash: 8 bytes of each random. */

@@ -47,6 +47,7 @@ enum as_end {
 #define AS_F_CLIENT_FIN (1U << 9) /* the client half-closed before the answer */
 #define AS_F_SERVER_UNREADABLE (1U << 10) /* a ServerHello that is cut or malformed */
 #define AS_F_HELLO_AGAIN (1U << 11) /* the offer is the second hello's, after a retry */
+#define AS_F_OVERLAP_CONFLICT (1U << 12) /* segments said different things; the first counts */
 
 /* as_handshake.client_ext, .server_ext: which extensions were present. */
 #define AS_X_SERVER_NAME (1U << 0)

@@ -13,14 +13,18 @@
  *   __u32 as_ifindex(AS_ENV *env)                  where the frame was seen
  *   __u64 as_seed(AS_ENV *env)                     secret of the tuple hash
  *   void  as_count(AS_ENV *env, __u32 counter)     add 1, see counters.h
- *   __s32 *as_gate(AS_ENV *env, __u32 hash)        handshakes in progress there
+ *   struct as_gate *as_gate(AS_ENV *env, __u32 hash)
  *   struct as_recent *as_recent(AS_ENV *env, __u32 hash)
  *   struct as_scratch *as_scratch(AS_ENV *env, __u32 hook)
+ *   struct as_slot *as_slot(AS_ENV *env, __u32 number)  any number: it is cut to fit
+ *   void as_move(void *dst, const void *src, __u32 len)  1..256 bytes of engine memory
+ *   void as_room(struct as_bytes *b, __u32 len)    at[0..len-1] is in use, no more
+ *   void as_stir(AS_ENV *env)                      something began that may expire
  *   struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key)
  *   int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct as_flow *)
  *       0, -AS_EEXIST, -AS_E2BIG when the table is full, or another negative value
  *   void as_flow_del(AS_ENV *env, const struct as_tuple *key)
- *   as_lock(struct as_flow *), as_unlock(struct as_flow *)
+ *   as_lock(AS_LOCK *), as_unlock(AS_LOCK *)
  *       no helper and no call in between (Linux 5.10 verifier)
  *   int as_emit(AS_ENV *env, const struct as_handshake *, __u32 size)
  *       hand a record to the agent; negative when there is no room
@@ -37,8 +41,9 @@
 #define AS_ENV struct __sk_buff
 /* A stage of the engine is a global function: the verifier walks it once, for any
  * arguments, and not once for each path that leads to it. Up to Linux 5.10 such a
- * function takes the context and numbers only. */
-#define AS_STAGE __attribute__((noinline))
+ * function takes the context and numbers only. Weak, or clang passes nothing for an argument
+ * that it sees unused, which the verifier refuses. */
+#define AS_STAGE __attribute__((noinline, weak))
 /* Everything is inlined: before Linux 6.x a global function takes no pointer. */
 #define AS_INLINE static inline __attribute__((always_inline, unused))
 /* Keeps the compiler from moving a bounds check away from its use. */

@@ -14,6 +14,8 @@ enum as_begin {
 	AS_BEGIN_CHANGE_CIPHER_SPEC,
 	AS_BEGIN_EMPTY, /* a handshake record without content */
 	AS_BEGIN_PREFIX, /* too short to tell, fits a hello so far */
+	AS_BEGIN_PART, /* too short to tell, fits an alert or ChangeCipherSpec so far */
+	AS_BEGIN_PROXY, /* perhaps a PROXY header, which a hello may follow */
 };
 
 #define AS_MESSAGE_MAX (1U << 18) /* OpenSSL takes ClientHellos of up to 2^17 bytes */
@@ -35,6 +37,13 @@ struct as_record {
 	__u8 desc;
 };
 
+/* The first 3 bytes of a PROXY header, version 1 or 2 (HAProxy's proxy-protocol.txt). */
+AS_INLINE int as_is_proxy(const __u8 *b)
+{
+	return (b[0] == 'P' && b[1] == 'R' && b[2] == 'O') ||
+	       (b[0] == '\r' && b[1] == '\n' && b[2] == '\r');
+}
+
 /* A record header of at least 3 bytes: a type that may stand ahead of or in a handshake,
  * version 3.x (RFC 8446 section 5.1: whatever x is). */
 AS_INLINE int as_is_record(const __u8 *b)
@@ -42,14 +51,14 @@ AS_INLINE int as_is_record(const __u8 *b)
 	return b[0] >= AS_REC_CHANGE_CIPHER_SPEC && b[0] <= AS_REC_HANDSHAKE && b[1] == 3;
 }
 
-/* An alert or ChangeCipherSpec record, of which 5 + 2 bytes stand at @b. */
-AS_INLINE void as_record_small(const __u8 *b, struct as_record *r)
+/* An alert or ChangeCipherSpec record, of which @avail bytes stand at @b, 6 at least. */
+AS_INLINE void as_record_small(const __u8 *b, __u32 avail, struct as_record *r)
 {
 	r->len = as_be16(b + 3);
 	if (b[0] == AS_REC_CHANGE_CIPHER_SPEC) {
 		if (r->len == 1)
 			r->begin = AS_BEGIN_CHANGE_CIPHER_SPEC;
-	} else if (r->len == AS_ALERT_LEN) {
+	} else if (r->len == AS_ALERT_LEN && avail >= AS_REC_HLEN + AS_ALERT_LEN) {
 		r->begin = AS_BEGIN_ALERT;
 		r->level = b[AS_REC_HLEN];
 		r->desc = b[AS_REC_HLEN + 1];
@@ -60,7 +69,7 @@ AS_INLINE void as_record_small(const __u8 *b, struct as_record *r)
 AS_INLINE void as_record_short(const struct as_frame *fr, __u32 off, __u32 avail,
 			       struct as_record *r)
 {
-	__u8 copy[AS_REC_HLEN + AS_ALERT_LEN];
+	__u8 copy[AS_REC_HLEN + AS_ALERT_LEN] = {};
 	const __u8 *b = as_view(fr, off, 1, copy);
 	__u8 type;
 
@@ -68,9 +77,14 @@ AS_INLINE void as_record_short(const struct as_frame *fr, __u32 off, __u32 avail
 		return;
 	type = *b;
 	if (type != AS_REC_HANDSHAKE) {
-		b = avail >= sizeof(copy) ? as_view(fr, off, sizeof(copy), copy) : 0;
-		if (b)
-			as_record_small(b, r);
+		if (avail < AS_REC_HLEN + 1 || (avail == AS_REC_HLEN + 1 && type == AS_REC_ALERT))
+			r->begin = AS_BEGIN_PART;
+		else if (avail == AS_REC_HLEN + 1)
+			b = as_view(fr, off, AS_REC_HLEN + 1, copy);
+		else
+			b = as_view(fr, off, sizeof(copy), copy);
+		if (b && r->begin != AS_BEGIN_PART)
+			as_record_small(b, avail, r);
 		return;
 	}
 	b = avail > AS_REC_HLEN ? as_view(fr, off + AS_REC_HLEN, 1, copy) : 0;
@@ -78,18 +92,23 @@ AS_INLINE void as_record_short(const struct as_frame *fr, __u32 off, __u32 avail
 		r->begin = AS_BEGIN_PREFIX;
 }
 
-/* One or two bytes that may begin a handshake record. */
+/* One or two bytes that may begin a record of a handshake. */
 AS_INLINE void as_record_tiny(const struct as_frame *fr, __u32 off, __u32 avail,
 			      struct as_record *r)
 {
 	__u8 copy[1];
 	const __u8 *b = avail ? as_view(fr, off, 1, copy) : 0;
 
-	if (!b || *b != AS_REC_HANDSHAKE)
+	__u8 type;
+
+	if (!b)
+		return;
+	type = *b;
+	if (type < AS_REC_CHANGE_CIPHER_SPEC || type > AS_REC_HANDSHAKE)
 		return;
 	b = avail > 1 ? as_view(fr, off + 1, 1, copy) : 0;
 	if (avail == 1 || (b && *b == 3))
-		r->begin = AS_BEGIN_PREFIX;
+		r->begin = type == AS_REC_HANDSHAKE ? AS_BEGIN_PREFIX : AS_BEGIN_PART;
 }
 
 /* Can a hello of @type have @major as its version's first byte? A client may name a version
@@ -120,7 +139,11 @@ AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, s
 	}
 	/* Nearly every data packet leaves here. */
 	b = as_view(fr, off, 3, copy);
-	if (!b || !as_is_record(b))
+	if (!b)
+		return;
+	if (as_is_proxy(b))
+		r->begin = AS_BEGIN_PROXY;
+	if (!as_is_record(b))
 		return;
 	if (avail < sizeof(copy)) {
 		as_record_short(fr, off, avail, r);
@@ -130,7 +153,7 @@ AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, s
 	if (!b)
 		return;
 	if (b[0] != AS_REC_HANDSHAKE) {
-		as_record_small(b, r);
+		as_record_small(b, avail, r);
 		return;
 	}
 	r->len = as_be16(b + 3);

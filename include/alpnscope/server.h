@@ -15,8 +15,7 @@ AS_STAGE int as_read_server_hello(AS_ENV *env, __u32 hook)
 	if (!s)
 		return -1;
 	a = &s->answer;
-	AS_FRESH(s->bytes.len) = s->rec.message_len;
-	if (as_whole(s) || as_take(env, s->rec.off + AS_REC_HLEN, &s->bytes)) {
+	if (!s->flat && (as_whole(s) || as_take_whole(env, s))) {
 		as_count(env, AS_ERR_SERVER_HELLO_SPLIT);
 		return -1;
 	}
@@ -68,17 +67,18 @@ AS_INLINE __u32 as_on_server_hello(AS_ENV *env, struct as_scratch *s, __u32 hook
 		s->end_flags = AS_F_SERVER_UNREADABLE;
 		return AS_END_SERVER_HELLO;
 	}
-	as_lock(f);
+	as_lock(&f->lock);
 	if (as_is_open(f, &s->pkt.key)) {
 		if (a->retry) {
 			f->rec.flags |= AS_F_RETRY;
 		} else {
 			as_set_answer(&f->rec, a, now);
+			f->rec.flags |= s->hello_flags;
 			if (as_session_echoed(f->session_id, s->hello.session_id))
 				f->rec.flags |= AS_F_SESSION_ID_ECHOED;
 		}
 	}
-	as_unlock(f);
+	as_unlock(&f->lock);
 	return a->retry ? 0 : AS_END_SERVER_HELLO;
 }
 
@@ -103,10 +103,11 @@ AS_INLINE void as_orphan(AS_ENV *env, struct as_scratch *s, __u32 hook)
 	hs->kind = AS_KIND_ORPHAN;
 	hs->end = AS_END_SERVER_HELLO;
 	hs->ifindex = as_ifindex(env);
-	hs->hello_ns = as_time(env);
-	hs->end_ns = hs->hello_ns;
+	hs->hello_ns = s->hello_ns;
+	hs->end_ns = as_time(env);
 	as_set_ends(hs, &s->pkt, 0);
-	as_set_answer(hs, &s->answer, hs->hello_ns);
+	as_set_answer(hs, &s->answer, hs->end_ns);
+	hs->flags |= s->hello_flags;
 	if (recent)
 		recent->server = as_identity(s->answer.random);
 	as_submit(env, hs, AS_ORPHAN_RECORDS, AS_ORPHAN_LOST_RING_FULL);
@@ -119,14 +120,14 @@ AS_INLINE __u32 as_on_alert(AS_ENV *env, struct as_scratch *s, struct as_flow *f
 
 	AS_MEMSET(owner, 0, sizeof(*owner));
 	as_owner(env, owner);
-	as_lock(f);
+	as_lock(&f->lock);
 	if (as_is_open(f, &s->pkt.key)) {
 		f->rec.alert_level = s->rec.level;
 		f->rec.alert_desc = s->rec.desc;
 		if (!client)
 			f->rec.server = *owner;
 	}
-	as_unlock(f);
+	as_unlock(&f->lock);
 	return AS_END_ALERT;
 }
 
@@ -143,10 +144,10 @@ AS_INLINE __u32 as_on_flags(const struct as_scratch *s, struct as_flow *f, int c
 			       ? AS_END_FIN
 			       : 0;
 	/* Half closed: the server may still answer. */
-	as_lock(f);
+	as_lock(&f->lock);
 	if (as_is_open(f, &s->pkt.key))
 		f->rec.flags |= AS_F_CLIENT_FIN;
-	as_unlock(f);
+	as_unlock(&f->lock);
 	return 0;
 }
 

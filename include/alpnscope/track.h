@@ -23,15 +23,45 @@ enum as_hook { AS_INGRESS, AS_EGRESS, AS_HOOKS };
  * struct as_scratch - working memory of one hook on one CPU: a packet that passed the
  * gate, and what is made of it.
  * @rec: the record at hand
- * @random: of the ClientHello at hand
+ * @random: of the ClientHello at hand, if random_known
  * @end_flags: AS_F_* that go with the end of a flow
+ * @flat: `bytes` hold the hello at hand already, from a slot
+ * @hello_seq, @hello_end: sequence numbers of its first byte, and behind the record in
+ *                         which it ends
+ * @hello_flags: AS_F_* that it brings along
+ * @hello_ns: when its first segment came
+ * @gap_known, @gap_seq: where the sender's next bytes are expected, and more can follow
+ * @contiguous: sequence number up to which the slot has all
+ * @base, @probe: the slot: sequence number of its first byte, place from the hash on
+ * @slots: there is a slot with such a hash
+ * @in_flow: the packet belongs to a flow
+ * @whole: the hello at hand is in this one packet
+ * @again: the slot had the packet's first bytes already, of a ClientHello
+ * @relation: what the ClientHello at hand is, enum as_relation
  */
 struct as_scratch {
 	struct as_packet pkt;
 	struct as_record rec;
 	__u32 hash;
 	__u32 end_flags;
+	__u32 random_known;
+	__u32 flat;
+	__u32 hello_seq;
+	__u32 hello_end;
+	__u32 hello_flags;
+	__u32 gap_known;
+	__u32 gap_seq;
+	__u32 contiguous;
+	__u32 base;
+	__u32 probe;
+	__u32 slots;
+	__u32 in_flow;
+	__u32 whole;
+	__u32 relation;
+	__u32 again;
+	__u64 hello_ns;
 	__u8 random[AS_RANDOM_LEN];
+	struct as_walk walk;
 	struct as_flow flow;
 	struct as_answer answer;
 	struct as_hello hello;
@@ -44,14 +74,16 @@ AS_INLINE __u64 as_time(AS_ENV *env);
 AS_INLINE __u32 as_ifindex(AS_ENV *env);
 AS_INLINE __u64 as_seed(AS_ENV *env);
 AS_INLINE void as_count(AS_ENV *env, __u32 counter);
-AS_INLINE __s32 *as_gate(AS_ENV *env, __u32 hash);
+AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash);
+AS_INLINE struct as_slot *as_slot(AS_ENV *env, __u32 number);
+AS_INLINE void as_stir(AS_ENV *env);
 AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash);
 AS_INLINE struct as_scratch *as_scratch(AS_ENV *env, __u32 hook);
 AS_INLINE struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key);
 AS_INLINE int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct as_flow *flow);
 AS_INLINE void as_flow_del(AS_ENV *env, const struct as_tuple *key);
-AS_INLINE void as_lock(struct as_flow *f);
-AS_INLINE void as_unlock(struct as_flow *f);
+AS_INLINE void as_lock(AS_LOCK *lock);
+AS_INLINE void as_unlock(AS_LOCK *lock);
 AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size);
 AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner);
 
@@ -139,10 +171,10 @@ AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *k
 {
 	__u64 now = as_time(env);
 	struct as_recent *recent;
-	__s32 *gate;
+	struct as_gate *gate;
 	int mine;
 
-	as_lock(f);
+	as_lock(&f->lock);
 	mine = as_is_open(f, key) && (!due || f->due == due);
 	if (mine) {
 		f->state = AS_CLOSED;
@@ -150,7 +182,7 @@ AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *k
 		f->rec.end_ns = now;
 		f->rec.flags |= end_flags;
 	}
-	as_unlock(f);
+	as_unlock(&f->lock);
 	if (!mine)
 		return;
 	/* CLOSED and not yet deleted: nobody else writes to it. */
@@ -163,23 +195,37 @@ AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *k
 	as_flow_del(env, key);
 	gate = as_gate(env, hash);
 	if (gate)
-		as_add(gate, -1);
+		as_add(&gate->count, -1);
 }
 
-/* Is the whole message in this one record and segment? 0, or the counter of why not. */
+#define AS_SPLIT (-1)
+
+/* Is the whole message in this one record and segment? 0, AS_SPLIT, or the counter of why
+ * it can be nowhere. */
 AS_INLINE int as_whole(const struct as_scratch *s)
 {
 	__u32 end = s->rec.off - s->pkt.payload + AS_REC_HLEN + s->rec.message_len;
+	int split = s->pkt.avail < s->pkt.payload_len ? AS_LOST_CUT : AS_SPLIT;
 
 	if (s->rec.len < AS_HS_HLEN) /* not even the message's length is in it */
-		return AS_LOST_SPLIT_RECORDS;
+		return split;
 	if (s->rec.message_len > AS_HELLO_MAX)
 		return AS_LOST_TOO_LONG;
 	if (s->rec.message_len > s->rec.len)
-		return AS_LOST_SPLIT_RECORDS;
-	if (end > s->pkt.payload_len)
-		return AS_LOST_SPLIT_SEGMENTS;
-	return end > s->pkt.avail ? AS_LOST_CUT : 0;
+		return split;
+	return end > s->pkt.avail ? split : 0;
+}
+
+/* Copy the whole message of the record at hand out of the frame. */
+AS_INLINE int as_take_whole(AS_ENV *env, struct as_scratch *s)
+{
+	struct as_bytes *b = &s->bytes;
+
+	AS_FRESH(b->len) = s->rec.message_len;
+	AS_FRESH(b->from) = 0;
+	AS_FRESH(b->to) = s->rec.message_len;
+	as_room(b, s->rec.message_len);
+	return as_take(env, s->rec.off + AS_REC_HLEN, b);
 }
 
 #endif

@@ -23,6 +23,10 @@
 #define AS_TCP_RST 0x04
 #define AS_TCP_ACK 0x10
 
+/* PROXY protocol, versions 1 and 2: HAProxy's proxy-protocol.txt, sections 2.1 and 2.2. */
+#define AS_PROXY1_MAX 107
+#define AS_PROXY2_HLEN 16
+
 /* TLS records: RFC 8446 section 5.1 (RFC 5246 section 6.2.1). */
 #define AS_REC_HLEN 5
 #define AS_REC_CHANGE_CIPHER_SPEC 20

@@ -181,6 +181,18 @@ static inline void rig_bytes(struct rig *r, const uint8_t *bytes, uint32_t len, 
 	rig_take(r, bytes, len, bare);
 }
 
+/* Time passes, which a frame without interest tells. */
+static inline void rig_wait(struct rig *r, uint64_t ns)
+{
+	static const uint8_t none[60];
+
+	r->now += ns;
+	rig_take(r, none, sizeof(none), false);
+}
+
+/* As long as a hello may be incomplete; the engine looks four times a second. */
+#define RIG_UNFINISHED_NS (AS_SLOT_NS + UINT64_C(500000000))
+
 static inline void rig_segment(struct rig *r, const struct craft_conn *c,
 			       const struct craft_segment *s)
 {
@@ -293,7 +305,7 @@ static inline uint64_t rig_sum(const struct rig *r, const char *family)
 	uint64_t sum = 0;
 
 	for (int i = 0; i < AS_COUNTER_COUNT; i++)
-		if (!strcmp(rig_family[i], family))
+		if (rig_family[i] && !strcmp(rig_family[i], family))
 			sum += is[i];
 	return sum;
 }

@@ -25,12 +25,14 @@
 
 #define TWIN_FRAME_MAX 3712 /* what BPF_PROG_TEST_RUN takes */
 #define TWIN_FLOWS 1024
+#define TWIN_SWEEP_NS 250000000 /* as native.c */
 #define TWIN_SHOWN 5 /* differing records that are printed */
 
 /**
  * The one load, and the engine that is compared at the moment.
  * @before: counters when it began
  * @due: no flow ends before
+ * @swept: when the slots were last looked through
  * @blind: a frame was left out that the native engine had
  */
 static struct twin {
@@ -41,6 +43,7 @@ static struct twin {
 	uint32_t room;
 	uint64_t before[AS_COUNTER_COUNT];
 	uint64_t due;
+	uint64_t swept;
 	uint32_t number;
 	bool blind;
 	/* What all engines together came to. */
@@ -66,7 +69,8 @@ static inline void twin_load(void)
 	static char why[512];
 
 	if (!twin.skel && !why[0]) {
-		const struct program_config config = {.flows = TWIN_FLOWS, .testing = true};
+		const struct program_config config = {
+			.flows = TWIN_FLOWS, .slots = AS_SLOTS_DEFAULT, .testing = true};
 
 		twin.skel = program_load(&config, why, sizeof(why));
 		if (!twin.skel && errno != EPERM && errno != EACCES)
@@ -132,11 +136,43 @@ static inline uint64_t twin_walk(uint64_t now)
 	return next;
 }
 
+/* Give up what the slots began to collect, if it is too old; returns how many are in use. */
+static inline uint32_t twin_sweep(void)
+{
+	struct {
+		uint8_t ethernet[AS_ETH_HLEN];
+		uint32_t first;
+	} __attribute__((packed)) packet = {.first = 0};
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &packet,
+			    .data_size_in = sizeof(packet));
+	uint32_t used = 0;
+
+	for (; packet.first < AS_SLOTS_DEFAULT; packet.first += AS_SWEEP) {
+		int fd = bpf_program__fd(twin.skel->progs.alpnscope_sweep);
+
+		assert_int_equal(bpf_prog_test_run_opts(fd, &opts), 0);
+		used += opts.retval;
+	}
+	return used;
+}
+
+/* End everything, as at the end of a capture. */
+static inline void twin_drain(void)
+{
+	twin_walk(UINT64_MAX);
+	twin.skel->bss->test_now += 2 * AS_SLOT_NS;
+	assert_int_equal(twin_sweep(), 0);
+}
+
 /* The time is @now: as the native engine does, end what is due before the frame is seen. */
 static inline void twin_clock(uint64_t now)
 {
 	uint64_t next;
 
+	if (now - twin.swept >= TWIN_SWEEP_NS) {
+		twin.swept = now;
+		twin_sweep();
+	}
 	if (now < twin.due)
 		return;
 	next = twin.due ? twin_walk(now) : UINT64_MAX;
@@ -148,12 +184,13 @@ static inline void twin_clock(uint64_t now)
 static inline void twin_begin(uint32_t flows)
 {
 	twin_load();
-	twin_walk(UINT64_MAX); /* what a failed test left */
+	twin_drain(); /* what a failed test left */
 	events_read(twin.events);
 	twin_forget();
 	twin.count = 0;
 	twin.number = 0;
 	twin.due = 0;
+	twin.swept = 0;
 	twin.blind = flows != TWIN_FLOWS;
 	events_counters(twin.events, twin.before);
 	assert_int_equal(events_in_flight(twin.events), 0);
@@ -274,6 +311,7 @@ static inline void twin_end(const struct native *n, const struct as_handshake *r
 
 	twin_walk(UINT64_MAX);
 	events_read(twin.events);
+	twin_drain();
 	if (twin.blind) {
 		twin.blind_engines++;
 		return;
@@ -288,12 +326,13 @@ static inline void twin_end(const struct native *n, const struct as_handshake *r
 static inline void twin_gates(void)
 {
 	for (__u32 i = 0; i < AS_GATES; i++) {
-		__s32 count = -1;
+		struct as_gate gate = {.count = -1};
 
-		assert_int_equal(bpf_map__lookup_elem(twin.skel->maps.gates, &i, sizeof(i), &count,
-						      sizeof(count), 0),
+		assert_int_equal(bpf_map__lookup_elem(twin.skel->maps.gates, &i, sizeof(i), &gate,
+						      sizeof(gate), 0),
 				 0);
-		assert_int_equal(count, 0);
+		assert_int_equal(gate.count, 0);
+		assert_int_equal(gate.slots, 0);
 	}
 }
 

@@ -168,16 +168,44 @@ static void test_retry_first_late(void **state)
 	rig_free(r);
 }
 
-/* A second hello that cannot be read is a repeat all the same: the first offer stands. */
+/* The second hello in two segments, the ChangeCipherSpec ahead of it in its own; in order, and
+ * with the last segment first. */
 static void test_retry_split(void **state)
+{
+	(void)state;
+	for (int late = 0; late < 2; late++) {
+		struct craft_conn c, last;
+		struct rig *r = rig_begin(&c);
+		uint32_t len = second()->len;
+
+		retry_request(r, &c);
+		last = c;
+		last.client_seq += 6 + 60;
+		if (late)
+			rig_client(r, &last, second()->at + 60, len - 60);
+		rig_client(r, &c, "\x14\x03\x03\0\1\1", 6);
+		rig_client(r, &c, second()->at, 60);
+		if (!late)
+			rig_client(r, &last, second()->at + 60, len - 60);
+		c.client_seq += len - 60;
+		tls13_answer(r, &c);
+		retried(r, c.client_seq - len);
+		RIG_COUNTS(r, AS_HELLOS, 2, AS_RECORDS, 1, AS_REPEAT_RETRY, 1);
+		rig_free(r);
+	}
+}
+
+/* A second hello that cannot be read is a repeat all the same: the first offer stands. */
+static void test_retry_unreadable(void **state)
 {
 	struct craft_conn c;
 	struct rig *r = rig_begin(&c);
 
 	(void)state;
 	retry_request(r, &c);
-	rig_client(r, &c, second()->at, 60);
-	rig_client(r, &c, second()->at + 60, second()->len - 60);
+	second();
+	craft_number_at(&hello, 6, 0x8000, 3); /* longer than a hello may be */
+	rig_client(r, &c, hello.at, hello.len);
 	tls13_answer(r, &c);
 	assert_int_equal(rig_only(r)->flags, AS_F_SERVER_HELLO | AS_F_RETRY);
 	RIG_NAMES(rig_only(r), "a.example", "\x02h2\x08http/1.1", "");
@@ -335,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_retry_repeated),
 		cmocka_unit_test(test_retry_first_late),
 		cmocka_unit_test(test_retry_split),
+		cmocka_unit_test(test_retry_unreadable),
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_late_syn),
 		cmocka_unit_test(test_conflict),

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * assemble.h - a hello in pieces: which slot collects it, when it is complete, and what
+ * becomes of one that never is.
+ */
+#ifndef ALPNSCOPE_ASSEMBLE_H
+#define ALPNSCOPE_ASSEMBLE_H
+
+#include "track.h"
+
+/* What as_assemble() makes of a packet; or minus the counter of why its hello is lost. */
+enum as_got {
+	AS_ALONE, /* nothing: the packet is what it is by itself */
+	AS_WAIT, /* kept, more must come */
+	AS_MESSAGE, /* scratch.rec says which, a hello is in scratch.bytes */
+	AS_DROPPED, /* might have been kept, but there was no room */
+};
+
+#define AS_PRELUDE_MAX 4
+
+/* RFC 8446 section 6: in TLS 1.3 every error alert ends the connection; before it, a
+ * warning (unrecognized_name, say) may come ahead of the ServerHello. */
+AS_INLINE int as_alert_ends(const struct as_record *r)
+{
+	return r->level != AS_ALERT_WARNING || r->desc == AS_ALERT_CLOSE_NOTIFY ||
+	       r->desc == AS_ALERT_NO_APPLICATION_PROTOCOL;
+}
+
+/* May a hello follow the record? A warning alert comes ahead of a ServerHello, and in
+ * middlebox compatibility mode (RFC 8446 appendix D.4) a ChangeCipherSpec ahead of the
+ * second ClientHello. */
+AS_INLINE int as_is_prelude(const struct as_record *r)
+{
+	return r->begin == AS_BEGIN_CHANGE_CIPHER_SPEC || r->begin == AS_BEGIN_EMPTY ||
+	       (r->begin == AS_BEGIN_ALERT && !as_alert_ends(r));
+}
+
+/* Step over such records to the one behind them, up to offset @end. */
+AS_INLINE void as_skip_prelude(const struct as_frame *fr, struct as_scratch *s, __u32 end)
+{
+	for (__u32 i = 0; i < AS_PRELUDE_MAX && as_is_prelude(&s->rec); i++) {
+		__u32 off = AS_FRESH(s->rec.off) + AS_REC_HLEN + AS_FRESH(s->rec.len);
+
+		s->rec.begin = AS_BEGIN_OTHER;
+		if (off < end)
+			as_record_at(fr, off, end - off, &s->rec);
+		else
+			s->rec.off = off;
+	}
+}
+
+/* Length of the PROXY header that b->at[0..len-1] begin with; 0 for none, or more than
+ * is there. */
+AS_INLINE __u32 as_proxy_len(const struct as_bytes *b)
+{
+	const __u8 *p = b->at;
+
+	if (p[0] == 'P') { /* "PROXY TCP4 192.0.2.1 192.0.2.2 50000 443\r\n" */
+		if (p[1] != 'R' || p[2] != 'O' || p[3] != 'X' || p[4] != 'Y' || p[5] != ' ')
+			return 0;
+		for (__u32 i = 6; i < AS_PROXY1_MAX - 1; i++)
+			if (i + 2 <= AS_FRESH(b->len) && p[i] == '\r' && p[i + 1] == '\n')
+				return i + 2;
+		return 0;
+	}
+	if (as_be32(p) != 0x0d0a0d0a || as_be32(p + 4) != 0x000d0a51 ||
+	    as_be32(p + 8) != 0x5549540a || p[12] >> 4 != 2)
+		return 0;
+	return AS_PROXY2_HLEN + as_be16(p + 14);
+}
+
+/* The record behind a PROXY header, in a frame or a slot (@fr; @t, or 0 for the frame), whose
+ * bytes are at off..end-1. */
+AS_INLINE void as_skip_proxy(AS_ENV *env, const struct as_frame *fr, struct as_scratch *s,
+			     const struct as_slot *t, __u32 off, __u32 end)
+{
+	struct as_bytes *b = &s->bytes;
+	__u32 len = as_min(end - off, AS_CHUNK) - 1;
+
+	s->rec.begin = AS_BEGIN_OTHER;
+	if (end - off < AS_PROXY2_HLEN)
+		return;
+	as_room(b, AS_CHUNK);
+	AS_MEMSET(b->at, 0, AS_CHUNK);
+	as_barrier(len);
+	len &= AS_CHUNK - 1;
+	AS_FRESH(b->len) = len + 1;
+	if (t)
+		as_move(b->at, t->at, len + 1);
+	else if (as_load(env, off, b->at, len + 1))
+		return;
+	AS_FRESH(b->len) = as_proxy_len(b);
+	if (AS_FRESH(b->len) && AS_FRESH(b->len) < end - off)
+		as_record_at(fr, off + AS_FRESH(b->len), end - off - AS_FRESH(b->len), &s->rec);
+}
+
+/* ---- slots ---- */
+
+/* Is it the slot of the packet at hand? A place may change hands at any time: what
+ * matters is decided under the lock. */
+AS_INLINE int as_slot_is(const struct as_slot *t, const struct as_scratch *s)
+{
+	return t->taken && t->from_lo == s->pkt.from_lo && as_tuple_equal(&t->key, &s->pkt.key);
+}
+
+/* Find the slot that collects this direction: 1 + its probe, or 0. */
+AS_INLINE __u32 as_slot_find(AS_ENV *env, const struct as_scratch *s)
+{
+	for (__u32 i = 0; i < AS_SLOT_PROBES; i++) {
+		const struct as_slot *t = as_slot(env, AS_FRESH(s->hash) + i);
+
+		if (t && as_slot_is(t, s))
+			return i + 1;
+	}
+	return 0;
+}
+
+/* Count a hello that ends incomplete, by what was seen of it. */
+AS_INLINE void as_slot_lost(AS_ENV *env, __u32 kind, __u32 orphan, __u32 begun, __u32 lost)
+{
+	if (kind == AS_SLOT_CLIENT_HELLO) {
+		as_count(env, AS_HELLOS);
+		as_count(env, lost);
+	} else if (kind == AS_SLOT_SERVER_HELLO) {
+		as_count(env, AS_ERR_SERVER_HELLO_SPLIT);
+		if (orphan) {
+			as_count(env, AS_ORPHANS);
+			as_count(env, AS_ORPHAN_LOST_UNREADABLE);
+		}
+	} else {
+		as_count(env, begun ? AS_ERR_HELLO_PREFIX : AS_ERR_GAP);
+	}
+}
+
+/**
+ * as_slot_free - give a slot up.
+ * @key, @base: whose it must be, else nothing is done
+ * @lost: counter of a ClientHello that is lost by it; 0 when nothing is
+ * Returns not 0 when it was this call that did it.
+ */
+AS_INLINE int as_slot_free(AS_ENV *env, struct as_slot *t, const struct as_tuple *key, __u32 base,
+			   __u32 lost)
+{
+	__u32 kind = 0, orphan = 0, begun = 0, hash = 0, mine;
+	struct as_gate *gate;
+
+	as_lock(&t->lock);
+	mine = t->taken && t->base == base && as_tuple_equal(&t->key, key);
+	if (mine) {
+		t->taken = 0;
+		kind = t->kind;
+		orphan = t->orphan;
+		begun = (__u32)t->present[0] & 1;
+		hash = t->hash;
+		if (lost == AS_LOST_UNFINISHED && t->cut)
+			lost = AS_LOST_CUT;
+	}
+	as_unlock(&t->lock);
+	if (!mine)
+		return 0;
+	gate = as_gate(env, hash);
+	if (gate)
+		as_add(&gate->slots, -1);
+	if (lost)
+		as_slot_lost(env, kind, orphan, begun, lost);
+	return 1;
+}
+
+/* Take the slot from @base on, if it is free: 1; 2 when it is this direction's, for another
+ * CPU was faster; else 0. */
+AS_INLINE int as_slot_try(AS_ENV *env, struct as_scratch *s, struct as_slot *t, __u32 base)
+{
+	__u64 now = as_time(env);
+	int is = 0;
+
+	as_lock(&t->lock);
+	if (!t->taken) {
+		is = 1;
+		t->taken = 1;
+		t->key = s->pkt.key;
+		t->from_lo = s->pkt.from_lo;
+		t->hash = s->hash;
+		t->base = base;
+		t->have = 0;
+		t->flags = 0;
+		t->kind = AS_SLOT_UNKNOWN;
+		t->orphan = !s->in_flow;
+		t->cut = 0;
+		t->since = now;
+		for (__u32 i = 0; i < AS_GROUPS; i++)
+			AS_FRESH(t->present[i]) = 0; /* clang takes no memset of this size */
+	} else if (as_slot_is(t, s)) {
+		is = 2;
+	}
+	as_unlock(&t->lock);
+	return is;
+}
+
+/* Take a slot that is free, or, in a second round, one whose hello has been incomplete for
+ * long: 1 + its probe, or 0. */
+AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 base)
+{
+	struct as_gate *gate = as_gate(env, s->hash);
+	int is = 0;
+
+	if (!gate)
+		return 0;
+	as_add(&gate->slots, 1); /* raised first: more may come by before it is taken */
+	for (__u32 i = 0; i < 2 * AS_SLOT_PROBES; i++) {
+		struct as_slot *t = as_slot(env, AS_FRESH(s->hash) + i % AS_SLOT_PROBES);
+
+		if (!t)
+			continue;
+		if (i >= AS_SLOT_PROBES && t->taken && as_time(env) - t->since > AS_SLOT_OLD_NS)
+			as_slot_free(env, t, &t->key, t->base, AS_LOST_REASSEMBLY_FULL);
+		is = as_slot_try(env, s, t, base);
+		if (is == 1) {
+			as_stir(env);
+			return i % AS_SLOT_PROBES + 1;
+		}
+		if (is == 2)
+			break;
+	}
+	as_add(&gate->slots, -1);
+	return is ? as_slot_find(env, s) : 0;
+}
+
+/* ---- the packet at hand ---- */
+
+/* Does it have bytes for the slot from @base on? */
+AS_INLINE int as_in_slot(const struct as_scratch *s, __u32 base)
+{
+	return s->pkt.seq - base < AS_STREAM_MAX || base - s->pkt.seq < s->pkt.avail;
+}
+
+AS_INLINE int as_is_start(const struct as_scratch *s)
+{
+	return s->rec.begin == AS_BEGIN_CLIENT_HELLO || s->rec.begin == AS_BEGIN_SERVER_HELLO ||
+	       s->rec.begin == AS_BEGIN_PREFIX;
+}
+
+/* Where a slot that begins with it is based. Returns 0 when there is nothing to collect. */
+AS_INLINE int as_slot_base(const struct as_scratch *s, __u32 *base)
+{
+	__u32 ahead = s->pkt.seq - s->gap_seq;
+
+	if (as_is_start(s) || (s->rec.begin == AS_BEGIN_PART && s->in_flow)) {
+		*base = s->hello_seq;
+		return 1;
+	}
+	*base = s->gap_seq;
+	return s->rec.begin != AS_BEGIN_ALERT && s->gap_known && ahead && ahead < AS_STREAM_MAX;
+}
+
+/* No slot is free. Returns enum as_got or minus a counter. */
+AS_INLINE int as_no_slot(AS_ENV *env, const struct as_scratch *s)
+{
+	if (s->rec.begin == AS_BEGIN_CLIENT_HELLO)
+		return -AS_LOST_REASSEMBLY_FULL;
+	as_count(env, AS_ERR_REASSEMBLY_FULL);
+	return s->rec.begin == AS_BEGIN_SERVER_HELLO ? -AS_ERR_SERVER_HELLO_SPLIT : AS_DROPPED;
+}
+
+/* Find or take the slot that the packet has a piece for. Returns AS_WAIT when there is one,
+ * else another of enum as_got or minus a counter. */
+AS_STAGE int as_choose_slot(AS_ENV *env, __u32 hook)
+{
+	struct as_scratch *s = as_scratch(env, hook);
+	struct as_slot *t = 0;
+	__u32 n, base = 0;
+
+	if (!s)
+		return AS_ALONE;
+	n = s->slots ? as_slot_find(env, s) : 0;
+	if (n)
+		t = as_slot(env, s->hash + n - 1);
+	if (t) {
+		base = t->base;
+		if (!as_in_slot(s, base)) {
+			if (!as_is_start(s))
+				return AS_ALONE;
+			as_slot_free(env, t, &s->pkt.key, base, AS_LOST_UNFINISHED);
+			t = 0;
+		}
+	}
+	if (!t) {
+		if (s->whole || !as_slot_base(s, &base))
+			return AS_ALONE;
+		n = as_slot_take(env, s, base);
+		if (!n)
+			return as_no_slot(env, s);
+	}
+	s->probe = n - 1;
+	s->base = base;
+	return AS_WAIT;
+}
+
+/* Merge the packet into its slot. Returns AS_WAIT or AS_ALONE. */
+AS_STAGE int as_collect(AS_ENV *env, __u32 hook)
+{
+	struct as_scratch *s = as_scratch(env, hook);
+	struct as_slot *t = s ? as_slot(env, s->hash + s->probe) : 0;
+	__u32 from, skip = 0, mine;
+
+	if (!s || !t)
+		return AS_ALONE;
+	from = s->pkt.seq - s->base;
+	if (from >= AS_STREAM_MAX) { /* it begins ahead of the slot */
+		skip = s->base - s->pkt.seq;
+		from = 0;
+	}
+	if (skip >= s->pkt.avail)
+		return AS_ALONE;
+	AS_FRESH(s->bytes.from) = from;
+	AS_FRESH(s->bytes.to) = from + as_min(s->pkt.avail - skip, AS_STREAM_MAX - from);
+	AS_FRESH(s->again) = 0;
+	as_room(&s->bytes, sizeof(s->bytes.at));
+	if (as_take(env, s->pkt.payload + skip, &s->bytes))
+		return AS_ALONE;
+	as_lock(&t->lock);
+	mine = as_slot_is(t, s) && t->base == s->base;
+	if (mine) {
+		AS_FRESH(s->again) = t->kind == AS_SLOT_CLIENT_HELLO && !AS_FRESH(s->bytes.from);
+		as_slot_merge(t, &s->bytes);
+		as_slot_advance(t);
+		t->cut |= s->pkt.avail < s->pkt.payload_len;
+		s->contiguous = s->base + t->have;
+		s->hello_flags = t->flags;
+		s->hello_ns = t->since;
+	}
+	as_unlock(&t->lock);
+	if (AS_FRESH(s->again)) { /* its first bytes once more */
+		as_count(env, AS_HELLOS);
+		as_count(env, AS_REPEAT_AGAIN);
+	}
+	return mine ? AS_WAIT : AS_ALONE;
+}
+
+/* It is known what the slot's bytes begin with. */
+AS_INLINE void as_slot_set_kind(struct as_slot *t, const struct as_scratch *s)
+{
+	as_lock(&t->lock);
+	if (as_slot_is(t, s) && t->base == s->base)
+		t->kind = s->rec.begin == AS_BEGIN_CLIENT_HELLO ? AS_SLOT_CLIENT_HELLO
+								: AS_SLOT_SERVER_HELLO;
+	as_unlock(&t->lock);
+}
+
+/* The slot's hello, whose first record is scratch.rec. Returns enum as_got or minus a counter. */
+AS_INLINE int as_slot_hello(AS_ENV *env, struct as_scratch *s, struct as_slot *t, __u32 have)
+{
+	struct as_walk *w = &s->walk;
+	int err;
+
+	as_slot_set_kind(t, s);
+	AS_FRESH(w->at) = s->rec.off;
+	AS_FRESH(w->end) = have;
+	AS_FRESH(w->left) = 0;
+	AS_FRESH(w->records) = 0;
+	as_room(&s->bytes, sizeof(s->bytes.at));
+	err = as_flatten(t, w, &s->bytes);
+	if (err == AS_UNREADY)
+		return AS_WAIT;
+	s->hello_seq = s->base + s->rec.off;
+	s->hello_end = s->base + w->at + w->left;
+	if (AS_FRESH(s->bytes.len) >= AS_HS_HLEN + 2 + AS_RANDOM_LEN) {
+		AS_MEMCPY(s->random, s->bytes.at + AS_HS_HLEN + 2, AS_RANDOM_LEN);
+		s->random_known = 1;
+	}
+	/* Whoever frees it has the message: on another CPU it may have become complete too. */
+	if (!as_slot_free(env, t, &s->pkt.key, s->base, 0))
+		return AS_WAIT;
+	if (err)
+		return -err;
+	s->rec.message_len = AS_FRESH(s->bytes.len);
+	as_room(&s->bytes, s->rec.message_len);
+	s->flat = 1;
+	return AS_MESSAGE;
+}
+
+/* Find the record that the slot begins with, PROXY header and preludes left out. */
+AS_INLINE void as_slot_record(AS_ENV *env, struct as_scratch *s, struct as_slot *t, __u32 have)
+{
+	struct as_frame fr = {.env = env, .flat = t->at, .is_flat = 1, .len = have};
+
+	as_record_at(&fr, 0, have, &s->rec);
+	if (s->rec.begin == AS_BEGIN_PROXY)
+		as_skip_proxy(env, &fr, s, t, 0, have);
+	as_skip_prelude(&fr, s, have);
+}
+
+/* Is there a message in the packet's slot? Returns enum as_got or minus a counter. */
+AS_STAGE int as_read_slot(AS_ENV *env, __u32 hook)
+{
+	struct as_scratch *s = as_scratch(env, hook);
+	struct as_slot *t = s ? as_slot(env, s->hash + s->probe) : 0;
+	__u32 have, begin;
+
+	if (!s || !t)
+		return AS_ALONE;
+	have = s->contiguous - s->base;
+	if (!have)
+		return AS_WAIT;
+	as_slot_record(env, s, t, have);
+	begin = AS_FRESH(s->rec.begin);
+	if (begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_SERVER_HELLO)
+		return as_slot_hello(env, s, t, have);
+	if (begin == AS_BEGIN_PREFIX || begin == AS_BEGIN_PART || AS_FRESH(s->rec.off) >= have)
+		return AS_WAIT;
+	return as_slot_free(env, t, &s->pkt.key, s->base, 0) && begin == AS_BEGIN_ALERT ? AS_MESSAGE
+											: AS_ALONE;
+}
+
+/**
+ * as_sweep - give up the hello that slot @number collects, if that has taken too long.
+ * @all: or in any case
+ * Returns not 0 when it goes on.
+ */
+AS_INLINE int as_sweep(AS_ENV *env, __u32 number, int all)
+{
+	struct as_slot *t = as_slot(env, number);
+
+	if (!t || !t->taken)
+		return 0;
+	if (!all && as_time(env) - t->since < AS_SLOT_NS)
+		return 1;
+	as_slot_free(env, t, &t->key, t->base, AS_LOST_UNFINISHED);
+	return 0;
+}
+
+#endif
