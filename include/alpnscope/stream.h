@@ -167,8 +167,8 @@ AS_INLINE void as_slot_merge(struct as_slot *t, struct as_bytes *in)
 		as_barrier(g);
 		if (g >= AS_GROUPS || g * AS_GROUP >= to)
 			break;
-		AS_FRESH(in->mask) =
-			(~0ULL >> (AS_GROUP - as_min(to - g * AS_GROUP, AS_GROUP))) & ~0ULL << start;
+		AS_FRESH(in->mask) = (~0ULL >> (AS_GROUP - as_min(to - g * AS_GROUP, AS_GROUP))) &
+				     ~0ULL << start;
 		all = AS_FRESH(in->mask);
 		was = t->present[g];
 		t->present[g] = was | all;
