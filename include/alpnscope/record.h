@@ -51,14 +51,14 @@ AS_INLINE int as_is_record(const __u8 *b)
 	return b[0] >= AS_REC_CHANGE_CIPHER_SPEC && b[0] <= AS_REC_HANDSHAKE && b[1] == 3;
 }
 
-/* An alert or ChangeCipherSpec record, of which @avail bytes stand at @b, 6 at least. */
-AS_INLINE void as_record_small(const __u8 *b, __u32 avail, struct as_record *r)
+/* An alert or ChangeCipherSpec record, of which 5 + 2 or 5 + 1 bytes stand at @b. */
+AS_INLINE void as_record_small(const __u8 *b, struct as_record *r)
 {
 	r->len = as_be16(b + 3);
 	if (b[0] == AS_REC_CHANGE_CIPHER_SPEC) {
 		if (r->len == 1)
 			r->begin = AS_BEGIN_CHANGE_CIPHER_SPEC;
-	} else if (r->len == AS_ALERT_LEN && avail >= AS_REC_HLEN + AS_ALERT_LEN) {
+	} else if (r->len == AS_ALERT_LEN) {
 		r->begin = AS_BEGIN_ALERT;
 		r->level = b[AS_REC_HLEN];
 		r->desc = b[AS_REC_HLEN + 1];
@@ -69,7 +69,7 @@ AS_INLINE void as_record_small(const __u8 *b, __u32 avail, struct as_record *r)
 AS_INLINE void as_record_short(const struct as_frame *fr, __u32 off, __u32 avail,
 			       struct as_record *r)
 {
-	__u8 copy[AS_REC_HLEN + AS_ALERT_LEN] = {};
+	__u8 copy[AS_REC_HLEN + 1], bytes[AS_REC_HLEN + AS_ALERT_LEN] = {};
 	const __u8 *b = as_view(fr, off, 1, copy);
 	__u8 type;
 
@@ -77,14 +77,19 @@ AS_INLINE void as_record_short(const struct as_frame *fr, __u32 off, __u32 avail
 		return;
 	type = *b;
 	if (type != AS_REC_HANDSHAKE) {
-		if (avail < AS_REC_HLEN + 1 || (avail == AS_REC_HLEN + 1 && type == AS_REC_ALERT))
-			r->begin = AS_BEGIN_PART;
-		else if (avail == AS_REC_HLEN + 1)
-			b = as_view(fr, off, AS_REC_HLEN + 1, copy);
-		else
-			b = as_view(fr, off, sizeof(copy), copy);
-		if (b && r->begin != AS_BEGIN_PART)
-			as_record_small(b, avail, r);
+		r->begin = AS_BEGIN_PART;
+		if (avail < AS_REC_HLEN + (type == AS_REC_ALERT ? AS_ALERT_LEN : 1))
+			return;
+		r->begin = AS_BEGIN_OTHER;
+		/* Copied, for verifiers before Linux 6.x lose sight of what was checked. */
+		b = as_view(fr, off, AS_REC_HLEN + 1, copy);
+		if (!b)
+			return;
+		AS_MEMCPY(bytes, b, AS_REC_HLEN + 1);
+		b = type == AS_REC_ALERT ? as_view(fr, off + AS_REC_HLEN + 1, 1, copy) : 0;
+		if (b)
+			bytes[AS_REC_HLEN + 1] = *b;
+		as_record_small(bytes, r);
 		return;
 	}
 	b = avail > AS_REC_HLEN ? as_view(fr, off + AS_REC_HLEN, 1, copy) : 0;
@@ -153,7 +158,7 @@ AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, s
 	if (!b)
 		return;
 	if (b[0] != AS_REC_HANDSHAKE) {
-		as_record_small(b, avail, r);
+		as_record_small(b, r);
 		return;
 	}
 	r->len = as_be16(b + 3);
