@@ -39,7 +39,7 @@ class Truth:
     refused: bool = False  # alert no_application_protocol
     completed: bool = False
     count: int = 1
-    output: str = ""
+    output: str = dataclasses.field(default="", repr=False)
 
 
 def name():
