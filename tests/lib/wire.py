@@ -44,7 +44,7 @@ def segment(frame):
                            for at in (where, where + addresses))
     sport, dport, seq = struct.unpack_from("!HHI", frame, tcp)
     flags = frame[tcp + 13]
-    return Segment(source, sport, destination, dport, (seq + (flags & SYN > 0)) & 0xffffffff, flags,
+    return Segment(source, sport, destination, dport, (seq + bool(flags & SYN)) & 0xffffffff, flags,
                    bytes(frame[tcp + 4 * (frame[tcp + 12] >> 4):end]))
 
 
