@@ -123,6 +123,13 @@ def connect(a, a_device, b, b_device):
     b.ip("link", "set", b_device, "up")
 
 
+def plain(pair, mtu):
+    """The two ends of a Pair neither cut nor join segments, so a witness sees what the wire has."""
+    for namespace in (pair.host, pair.client):
+        namespace.sh("ethtool", "-K", "eth0", "gro", "off", "gso", "off", "tso", "off")
+        namespace.ip("link", "set", "eth0", "mtu", str(mtu))
+
+
 class Pair:
     """`host`, where the agent and the servers are, joined to `client`."""
 

@@ -18,7 +18,7 @@ import servers
 import tap
 from agent import Agent
 from clients import H1, H2
-from net import Pair, Remote, sh
+from net import Pair, Remote, plain, sh
 from wire import Wire
 
 MTU = 1400
@@ -28,26 +28,17 @@ OFFERS = (H2, H1, None, ["h2"], [f"proto-{i}" for i in range(12)] + ["h2"], ["y"
           ["h2c", "h2", "http/1.0", "http/1.1"], [f"{i:03}" + "z" * 57 for i in range(4)] + H1)
 
 
-def plain(namespace, *devices):
-    """No segment is cut or joined on the way, and none is larger than MTU."""
-    for device in devices:
-        namespace.sh("ethtool", "-K", device, "gro", "off", "gso", "off", "tso", "off")
-        namespace.ip("link", "set", device, "mtu", str(MTU))
-
-
 class InOrder(Pair):
     def __init__(self):
         super().__init__()
-        for namespace in (self.host, self.client):
-            plain(namespace, "eth0")
+        plain(self, MTU)
 
 
 class Spoiled(Remote):
     def __init__(self, mode):
         self.relay = ["reorder.py", mode]
         super().__init__()
-        for namespace in (self.host, self.client):
-            plain(namespace, "eth0")
+        plain(self, MTU)
 
 
 def server_name(n):

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """A ClientHello that is not the first on its connection: after STARTTLS in seven protocols, after
-HTTP CONNECT, after PROXY headers in a segment of their own or in the hello's. TLS 1.2, so that
-the choice is in clear; what is expected is what the client says."""
+HTTP CONNECT, after PROXY headers in a segment of their own or in the hello's; and each with a
+post-quantum hello, which takes two segments. The servers choose TLS 1.2, so that the choice is in
+clear; what is expected is what the client says."""
 import contextlib
 import os
 import sys
@@ -15,12 +16,13 @@ import servers
 import tap
 from agent import Agent
 from clients import H1, H2
-from net import Pair
+from net import Pair, plain
 from wire import Wire
 
 net = Pair()
 ADDRESSES = {"IPv4": net.V4, "IPv6": net.V6}
 truths = []  # of every handshake that the first agent saw
+SMALL, BIG = "openssl", "openssl-3.5"  # whose hello fits in one segment, and whose does not
 # IANA's names where it has one.
 NAMES = {"imap": "imap", "pop3": "pop3", "ftp": "ftp", "xmpp": "xmpp-client",
          "postgres": "postgresql"}
@@ -55,42 +57,53 @@ listen l
 """)]
 
 
-def visit(address, port, offer, want, *extra):
+def visit(address, port, offer, want, *extra, program=SMALL):
     """A TLS 1.2 handshake that by the client's word ends with the choice `want`."""
-    truth = clients.s_client(net.client, address, port, clients.name(), offer, "1.2", extra)
-    tap.equal((truth.completed, truth.negotiated), (True, want), truth.output)
+    truth = clients.s_client(net.client, address, port, clients.name(), offer, None, extra,
+                             program=program)
+    tap.equal((truth.completed, truth.negotiated, truth.version), (True, want, "1.2"),
+              truth.output)
     return truth
 
 
 def starttls(agent, address, protocol):
-    """Two handshakes: the server takes its own name of the offer, then the other."""
+    """The server takes its own name of the first offer, then the other of the second."""
     own = NAMES.get(protocol, "h2")
     server = servers_of[protocol]
-    for offer, want in (([own, "http/1.1"], own), (["foo", "http/1.1"], "http/1.1")):
-        truth = visit(address, server.port, offer, want, "-starttls", protocol)
+    for offer, want, program in (([own, "http/1.1"], own, SMALL),
+                                 (["foo", "http/1.1"], "http/1.1", BIG)):
+        truth = visit(address, server.port, offer, want, "-starttls", protocol, program=program)
         truths.append(truth)
         judge.check(agent, truth, server, address, expect=None)
 
 
 def proxied(agent, address, header, joined):
     """A relay beside the client sends the header; nginx takes it, or nothing would come of it."""
+    for program in SMALL, BIG:
+        behind_header(agent, address, header, joined, program)
+
+
+def behind_header(agent, address, header, joined, program):
     with preamble.ProxyHeader(net.client, 9100, (address, nginx.port), header, joined) as relay, \
             Wire(net.host, "eth0") as wire:
-        truth = visit("127.0.0.1", relay.port, H2, "h2")
+        truth = visit("127.0.0.1", relay.port, H2, "h2", program=program)
         truth.port = relay.port_used
-    first = wire.data(truth.port)[0][1]
+    first, second = (payload for _, payload in wire.data(truth.port)[:2])
     tap.equal((first.startswith(header), first[len(header):][:2]),
               (True, b"\x16\x03" if joined else b""), "the first segment")
+    begin = first[len(header):] or second
+    tap.equal(5 + int.from_bytes(begin[3:5], "big") > len(begin), program == BIG, "a split hello")
     truths.append(truth)
     judge.check(agent, truth, nginx, address, expect=None)
 
 
 def by_haproxy(agent, address, word):
     with Sender(net.client, 9101, (address, nginx.port), word) as sender:
-        truth = visit("127.0.0.1", sender.port, H2, "h2")
-    truth.port = None  # of haproxy's own connection
-    truths.append(truth)
-    judge.check(agent, truth, nginx, address, expect=None)
+        for program in SMALL, BIG:
+            truth = visit("127.0.0.1", sender.port, H2, "h2", program=program)
+            truth.port = None  # of haproxy's own connection
+            truths.append(truth)
+            judge.check(agent, truth, nginx, address, expect=None)
 
 
 def totals(agent):
@@ -125,6 +138,7 @@ def connect(interface, merged):
 
 
 with contextlib.ExitStack() as stack:
+    plain(net, 1500)
     servers_of = {
         protocol: stack.enter_context(preamble.Preamble(
             net.host, port, protocol, [NAMES.get(protocol, "h2"), "http/1.1"]))
