@@ -15,7 +15,7 @@ import preamble
 import servers
 import tap
 from agent import Agent
-from clients import H1, H2
+from clients import H2
 from net import Pair, plain
 from wire import Wire
 
