@@ -115,6 +115,7 @@ deps: ## install what building needs (Debian packages; root if some are missing)
 test-deps: deps
 	$(call install_packages,$(TEST_PACKAGES))
 	tests/testroot.sh
+	tests/trixie.sh
 
 install: all ## install below DESTDIR PREFIX (default /usr/local)
 	install -D -m 0755 $(BUILD)/alpnscope $(DESTDIR)$(PREFIX)/bin/alpnscope

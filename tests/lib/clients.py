@@ -39,7 +39,7 @@ class Truth:
     refused: bool = False  # alert no_application_protocol
     completed: bool = False
     count: int = 1
-    output: str = ""
+    output: str = dataclasses.field(default="", repr=False)
 
 
 def name():
@@ -84,15 +84,16 @@ def curl(namespace, address, port, sni, offer, version):
     return truth
 
 
-def s_client(namespace, address, port, sni, offer, version, extra=(), say=""):
-    """say: what it sends once connected."""
+def s_client(namespace, address, port, sni, offer, version, extra=(), say="", program="openssl"):
+    """version: None is all that it knows. say: what it sends once connected."""
     local = next(_ports)
     source = socket_source(namespace, address, port)
     alpn = ["-alpn", ",".join(offer)] if offer else []
     name_ = ["-servername", sni] if sni else ["-noservername"]
-    out = _run(namespace, "openssl", "s_client", "-connect", f"{host(address)}:{port}",
+    only = ["-tls" + version.replace(".", "_")] if version else []
+    out = _run(namespace, program, "s_client", "-connect", f"{host(address)}:{port}",
                   "-bind", f"{host(source)}:{local}", "-CAfile", pki.CA, *alpn, *name_, "-msg",
-                  "-tls" + version.replace(".", "_"), *extra, say=say)
+                  *only, *extra, say=say)
     truth = Truth("s_client", offer, sni, output=out, port=local)
     truth.completed = "\nServer certificate\n" in out
     truth.negotiated = _first(r"^ALPN protocol: (\S+)", out)

@@ -7,6 +7,7 @@ test that was killed are removed by the next one.
 import atexit
 import contextlib
 import ctypes
+import itertools
 import os
 import re
 import signal
@@ -20,6 +21,7 @@ import tap
 NETNS = "/run/netns"
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
+_numbers = itertools.count(1)
 _namespaces = []
 _processes = []
 
@@ -37,7 +39,7 @@ class Namespace:
     """A network namespace with its loopback up."""
 
     def __init__(self, name):
-        self.name = f"as{os.getpid()}-{name}"
+        self.name = f"as{os.getpid()}-{next(_numbers)}-{name}"
         self.path = f"{NETNS}/{self.name}"
         sh("ip", "netns", "add", self.name)
         _namespaces.append(self)
@@ -121,6 +123,13 @@ def connect(a, a_device, b, b_device):
     b.ip("link", "set", b_device, "up")
 
 
+def plain(pair, mtu):
+    """The two ends of a Pair neither cut nor join segments, so a witness sees what the wire has."""
+    for namespace in (pair.host, pair.client):
+        namespace.sh("ethtool", "-K", "eth0", "gro", "off", "gso", "off", "tso", "off")
+        namespace.ip("link", "set", "eth0", "mtu", str(mtu))
+
+
 class Pair:
     """`host`, where the agent and the servers are, joined to `client`."""
 
@@ -138,14 +147,16 @@ class Remote(Pair):
     """Pair as if the client were another machine: tests/lib/relay.py carries the frames, so that
     no socket of the one end is known at the other."""
 
+    relay = ["relay.py"]  # and what it is told beside the two devices: the host's, the client's
+
     def __init__(self):
         self.host, self.client, wire = (Namespace(n) for n in ("host", "client", "wire"))
         for namespace, device in ((self.host, "wire0"), (self.client, "wire1")):
             connect(namespace, "eth0", wire, device)
             # A relayed frame is sent as it is: its checksum must be there.
             namespace.sh("ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off")
-        relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
-        wire.spawn([sys.executable, relay, "wire0", "wire1"])
+        relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), self.relay[0])
+        wire.spawn([sys.executable, relay, "wire0", "wire1", *self.relay[1:]])
         self.host.address("eth0", self.V4 + "/24", self.V6 + "/64")
         self.client.address("eth0", self.CLIENT_V4 + "/24", self.CLIENT_V6 + "/64")
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where the programs under build/testroot/ are (see tests/testroot.sh), else the host's."""
+"""Where the programs under build/testroot/ (see tests/testroot.sh) and build/trixie/ (see
+tests/trixie.sh) are, else the host's."""
 import glob
 import os
 import shutil
@@ -7,19 +8,20 @@ import shutil
 import tap
 
 ROOT = os.path.join(tap.BUILD, "testroot", "fs")
+TRIXIE = os.path.join(tap.BUILD, "trixie")
 _LIBRARIES = [d for pattern in ("usr/lib/*-linux-gnu", "lib/*-linux-gnu")
               for d in glob.glob(os.path.join(ROOT, pattern))]
 
 
 def find(name):
     """The argv[0] of a program."""
-    for directory in ("usr/bin", "usr/sbin"):
-        path = os.path.join(ROOT, directory, name)
+    for directory in (f"{ROOT}/usr/bin", f"{ROOT}/usr/sbin", f"{TRIXIE}/bin"):
+        path = os.path.join(directory, name)
         if os.access(path, os.X_OK):
             return path
     path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if not path:
-        raise AssertionError(f"{name} is not there. Next: tests/testroot.sh")
+        raise AssertionError(f"{name} is not there. Next: make test-deps")
     return path
 
 

@@ -50,8 +50,11 @@ class RawServer:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listener.accept()
-                connection.recv(16384)
-                self.behave(connection)
+                self.serve(connection)
+
+    def serve(self, connection):
+        connection.recv(16384)
+        self.behave(connection)
 
     def __enter__(self):
         return self

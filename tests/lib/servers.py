@@ -69,6 +69,8 @@ class Nginx(Server):
     """
 
     program = "nginx"
+    listen = ""  # more words for the listener
+    server = ""  # more lines for the server
 
     def args(self):
         http2 = " http2" if "h2" in self.alpn else ""
@@ -84,7 +86,8 @@ http {{
 	access_log {self.dir}/access truth;
 	ssl_certificate {pki.CERT}; ssl_certificate_key {pki.KEY}; ssl_protocols {protocols};
 	server {{
-		listen [::]:{self.port} ssl{http2} ipv6only=off backlog=1024;
+		listen [::]:{self.port} ssl{http2} ipv6only=off backlog=1024{self.listen};
+		{self.server}
 		return 200 "ok\\n";
 	}}
 }}
