@@ -14,6 +14,8 @@ enum as_got {
 	AS_WAIT, /* kept, more must come */
 	AS_MESSAGE, /* scratch.rec says which, a hello is in scratch.bytes */
 	AS_DROPPED, /* might have been kept, but there was no room */
+	AS_HELLO, /* the slot begins with a hello, see as_unpack() */
+	AS_DONE, /* nothing is left to do */
 };
 
 #define AS_PRELUDE_MAX 4
@@ -96,21 +98,24 @@ AS_INLINE void as_skip_proxy(AS_ENV *env, const struct as_frame *fr, struct as_s
 
 /* ---- slots ---- */
 
-/* Is it the slot of the packet at hand? A place may change hands at any time: what
- * matters is decided under the lock. */
-AS_INLINE int as_slot_is(const struct as_slot *t, const struct as_scratch *s)
+/* Is it the slot of the packet's sender, or with @other of its receiver? A place may change
+ * hands at any time: what matters is decided under the lock. */
+AS_INLINE int as_slot_is(const struct as_slot *t, const struct as_scratch *s, __u32 other)
 {
-	return t->taken && t->from_lo == s->pkt.from_lo && as_tuple_equal(&t->key, &s->pkt.key);
+	return t->taken && t->from_lo == (s->pkt.from_lo ^ other) &&
+	       as_tuple_equal(&t->key, &s->pkt.key);
 }
 
-/* Find the slot that collects this direction: 1 + its probe, or 0. */
-AS_INLINE __u32 as_slot_find(AS_ENV *env, const struct as_scratch *s)
+/* Find that slot: 1 + its probe, or 0. */
+AS_STAGE int as_slot_find(AS_ENV *env, __u32 hook, __u32 other)
 {
-	for (__u32 i = 0; i < AS_SLOT_PROBES; i++) {
+	const struct as_scratch *s = as_scratch(env, hook);
+
+	for (__u32 i = 0; s && i < AS_SLOT_PROBES; i++) {
 		const struct as_slot *t = as_slot(env, AS_FRESH(s->hash) + i);
 
-		if (t && as_slot_is(t, s))
-			return i + 1;
+		if (t && as_slot_is(t, s, other))
+			return (int)i + 1;
 	}
 	return 0;
 }
@@ -189,7 +194,7 @@ AS_INLINE int as_slot_try(AS_ENV *env, struct as_scratch *s, struct as_slot *t, 
 		t->since = now;
 		for (__u32 i = 0; i < AS_GROUPS; i++)
 			AS_FRESH(t->present[i]) = 0; /* clang takes no memset of this size */
-	} else if (as_slot_is(t, s)) {
+	} else if (as_slot_is(t, s, 0)) {
 		is = 2;
 	}
 	as_unlock(&t->lock);
@@ -198,7 +203,7 @@ AS_INLINE int as_slot_try(AS_ENV *env, struct as_scratch *s, struct as_slot *t, 
 
 /* Take a slot that is free, or, in a second round, one whose hello has been incomplete for
  * long: 1 + its probe, or 0. */
-AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 base)
+AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 hook, __u32 base)
 {
 	struct as_gate *gate = as_gate(env, s->hash);
 	int is = 0;
@@ -222,7 +227,7 @@ AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 base)
 			break;
 	}
 	as_add(&gate->slots, -1);
-	return is ? as_slot_find(env, s) : 0;
+	return is ? (__u32)as_slot_find(env, hook, 0) : 0;
 }
 
 /* ---- the packet at hand ---- */
@@ -271,7 +276,7 @@ AS_STAGE int as_choose_slot(AS_ENV *env, __u32 hook)
 
 	if (!s)
 		return AS_ALONE;
-	n = s->slots ? as_slot_find(env, s) : 0;
+	n = s->slots ? (__u32)as_slot_find(env, hook, 0) : 0;
 	if (n)
 		t = as_slot(env, s->hash + n - 1);
 	if (t) {
@@ -286,7 +291,7 @@ AS_STAGE int as_choose_slot(AS_ENV *env, __u32 hook)
 	if (!t) {
 		if (s->whole || !as_slot_base(s, &base))
 			return AS_ALONE;
-		n = as_slot_take(env, s, base);
+		n = as_slot_take(env, s, hook, base);
 		if (!n)
 			return as_no_slot(env, s);
 	}
@@ -318,7 +323,7 @@ AS_STAGE int as_collect(AS_ENV *env, __u32 hook)
 	if (as_take(env, s->pkt.payload + skip, &s->bytes))
 		return AS_ALONE;
 	as_lock(&t->lock);
-	mine = as_slot_is(t, s) && t->base == s->base;
+	mine = as_slot_is(t, s, 0) && t->base == s->base;
 	if (mine) {
 		AS_FRESH(s->again) = t->kind == AS_SLOT_CLIENT_HELLO && !AS_FRESH(s->bytes.from);
 		as_slot_merge(t, &s->bytes);
@@ -340,33 +345,60 @@ AS_STAGE int as_collect(AS_ENV *env, __u32 hook)
 AS_INLINE void as_slot_set_kind(struct as_slot *t, const struct as_scratch *s)
 {
 	as_lock(&t->lock);
-	if (as_slot_is(t, s) && t->base == s->base)
+	if (as_slot_is(t, s, 0) && t->base == s->base)
 		t->kind = s->rec.begin == AS_BEGIN_CLIENT_HELLO ? AS_SLOT_CLIENT_HELLO
 								: AS_SLOT_SERVER_HELLO;
 	as_unlock(&t->lock);
 }
 
-/* The slot's hello, whose first record is scratch.rec. Returns enum as_got or minus a counter. */
-AS_INLINE int as_slot_hello(AS_ENV *env, struct as_scratch *s, struct as_slot *t, __u32 have)
+/* The random of the hello in scratch.bytes, as far as that is there. */
+AS_INLINE void as_flat_random(struct as_scratch *s)
 {
-	struct as_walk *w = &s->walk;
+	const struct as_bytes *b = &s->bytes;
+
+	s->random_known = 1;
+	if (s->rec.v2_version)
+		as_v2_random(b, s->random);
+	else if (AS_FRESH(b->len) >= AS_HS_HLEN + 2 + AS_RANDOM_LEN)
+		AS_MEMCPY(s->random, b->at + AS_HS_HLEN + 2, AS_RANDOM_LEN);
+	else
+		s->random_known = 0;
+}
+
+/* Read the hello in the packet's slot, whose first record is scratch.rec. Returns enum as_got or
+ * minus a counter. */
+AS_STAGE int as_unpack(AS_ENV *env, __u32 hook)
+{
+	struct as_scratch *s = as_scratch(env, hook);
+	struct as_slot *t = s ? as_slot(env, s->hash + s->probe) : 0;
+	struct as_walk *w;
+	__u32 have;
 	int err;
 
+	if (!s || !t)
+		return AS_WAIT;
+	w = &s->walk;
+	have = s->contiguous - s->base;
 	as_slot_set_kind(t, s);
 	AS_FRESH(w->at) = s->rec.off;
 	AS_FRESH(w->end) = have;
 	AS_FRESH(w->left) = 0;
 	AS_FRESH(w->records) = 0;
+	AS_FRESH(w->message) = 0;
+	if (s->rec.v2_version) { /* one record, so to say, of which the header is behind us */
+		if (have < s->rec.off + AS_REC_HLEN)
+			return AS_WAIT;
+		AS_FRESH(w->at) = s->rec.off + AS_REC_HLEN;
+		AS_FRESH(w->left) = s->rec.len;
+		AS_FRESH(w->message) = s->rec.message_len;
+	}
 	as_room(&s->bytes, sizeof(s->bytes.at));
 	err = as_flatten(t, w, &s->bytes);
 	if (err == AS_UNREADY)
 		return AS_WAIT;
 	s->hello_seq = s->base + s->rec.off;
 	s->hello_end = s->base + w->at + w->left;
-	if (AS_FRESH(s->bytes.len) >= AS_HS_HLEN + 2 + AS_RANDOM_LEN) {
-		AS_MEMCPY(s->random, s->bytes.at + AS_HS_HLEN + 2, AS_RANDOM_LEN);
-		s->random_known = 1;
-	}
+	as_flat_random(s);
 	/* Whoever frees it has the message: on another CPU it may have become complete too. */
 	if (!as_slot_free(env, t, &s->pkt.key, s->base, 0))
 		return AS_WAIT;
@@ -389,7 +421,7 @@ AS_INLINE void as_slot_record(AS_ENV *env, struct as_scratch *s, struct as_slot 
 	as_skip_prelude(&fr, s, have);
 }
 
-/* Is there a message in the packet's slot? Returns enum as_got or minus a counter. */
+/* What does the packet's slot begin with? Returns enum as_got. */
 AS_STAGE int as_read_slot(AS_ENV *env, __u32 hook)
 {
 	struct as_scratch *s = as_scratch(env, hook);
@@ -404,11 +436,31 @@ AS_STAGE int as_read_slot(AS_ENV *env, __u32 hook)
 	as_slot_record(env, s, t, have);
 	begin = AS_FRESH(s->rec.begin);
 	if (begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_SERVER_HELLO)
-		return as_slot_hello(env, s, t, have);
+		return AS_HELLO;
 	if (begin == AS_BEGIN_PREFIX || begin == AS_BEGIN_PART || AS_FRESH(s->rec.off) >= have)
 		return AS_WAIT;
 	return as_slot_free(env, t, &s->pkt.key, s->base, 0) && begin == AS_BEGIN_ALERT ? AS_MESSAGE
 											: AS_ALONE;
+}
+
+/* RST, or FIN behind all that was sent: what is incomplete stays so. An RST must stand where
+ * the stream is, in its own direction or (@other) by what it acknowledges. Returns 0. */
+AS_STAGE int as_abort(AS_ENV *env, __u32 hook, __u32 other)
+{
+	struct as_scratch *s = as_scratch(env, hook);
+	int n = as_slot_find(env, hook, other);
+	struct as_slot *t;
+	__u32 at;
+
+	if (!s || !n)
+		return 0;
+	t = as_slot(env, s->hash + (__u32)n - 1);
+	if (!t)
+		return 0;
+	at = (other ? s->pkt.ack : s->pkt.seq + s->pkt.payload_len) - t->base;
+	if (s->pkt.flags & AS_TCP_RST ? at <= AS_STREAM_MAX : !other && at == AS_FRESH(t->have))
+		as_slot_free(env, t, &s->pkt.key, t->base, AS_LOST_UNFINISHED);
+	return 0;
 }
 
 /**

@@ -3,7 +3,7 @@
 #ifndef ALPNSCOPE_CLIENT_H
 #define ALPNSCOPE_CLIENT_H
 
-#include "track.h"
+#include "assemble.h"
 
 /* What a ClientHello is to the flow of its tuple. */
 enum as_relation {
@@ -52,13 +52,15 @@ AS_INLINE int as_read_random(AS_ENV *env, struct as_scratch *s)
 	__u32 at = s->rec.off + AS_REC_HLEN + AS_HS_HLEN + 2;
 
 	s->random_known = 0;
-	if (s->rec.len >= AS_HS_HLEN && s->rec.message_len < AS_HS_HLEN + 2 + AS_RANDOM_LEN) {
+	if (!s->rec.v2_version && s->rec.len >= AS_HS_HLEN &&
+	    s->rec.message_len < AS_HS_HLEN + 2 + AS_RANDOM_LEN) {
 		as_count(env, AS_ERR_HELLO_OVERRUN);
 		return AS_LOST_MALFORMED;
 	}
-	if (s->flat) {
-		AS_MEMCPY(s->random, s->bytes.at + AS_HS_HLEN + 2, AS_RANDOM_LEN);
-		s->random_known = 1;
+	if (s->rec.v2_version) {
+		s->flat = !as_whole(s) && !as_take_whole(env, s);
+		if (s->flat)
+			as_flat_random(s);
 	} else if (s->rec.len >= AS_HS_HLEN + 2 + AS_RANDOM_LEN &&
 		   at + AS_RANDOM_LEN <= s->pkt.payload + s->pkt.avail &&
 		   !as_load(env, at, s->random, AS_RANDOM_LEN)) {
@@ -93,7 +95,14 @@ AS_STAGE int as_read_client_hello(AS_ENV *env, __u32 hook)
 	AS_MEMSET(&s->flow, 0, __builtin_offsetof(struct as_flow, rec.names));
 	if (!s->flat && as_take_whole(env, s))
 		return AS_LOST_CUT;
-	err = as_client_hello(&s->bytes, &s->hello, hs);
+	if (s->rec.v2_version) { /* neither extensions nor, here, a session id */
+		hs->client_version = s->rec.v2_version;
+		AS_MEMCPY(hs->client_random, s->random, AS_RANDOM_LEN);
+		AS_MEMSET(s->hello.session_id, 0, AS_SESSION_ID_MAX);
+		err = 0;
+	} else {
+		err = as_client_hello(&s->bytes, &s->hello, hs);
+	}
 	if (err) {
 		as_count(env, (__u32)err);
 		return AS_LOST_MALFORMED;
@@ -117,8 +126,8 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 	if (!gate)
 		return;
 	n->key = s->pkt.key;
-	n->rec.hello_ns = s->hello_ns;
 	n->due = as_time(env) + AS_ANSWER_NS;
+	n->rec.hello_ns = s->hello_ns ? s->hello_ns : n->due - AS_ANSWER_NS;
 	n->server_seq = s->pkt.ack;
 	n->server_next = s->pkt.ack;
 	n->server_seq_known = s->pkt.flags & AS_TCP_ACK;
@@ -166,18 +175,22 @@ AS_INLINE void as_second_hello(AS_ENV *env, const struct as_scratch *s, struct a
 	as_unlock(&f->lock);
 }
 
+/* A ClientHello that leads to nothing, by its relation to the flow of its tuple. */
+AS_INLINE void as_on_known_hello(AS_ENV *env, __u32 relation)
+{
+	as_count(env, relation == AS_SAME	? AS_REPEAT_AGAIN
+		      : relation == AS_CONFLICT ? AS_LOST_TUPLE_CONFLICT
+						: AS_LOST_RACED);
+}
+
 /* A ClientHello, @relation to the flow @f of its tuple, or without one. */
 AS_INLINE void as_on_client_hello(AS_ENV *env, struct as_scratch *s, __u32 hook, struct as_flow *f,
 				  int relation)
 {
 	int err;
 
-	if (relation == AS_SAME) {
-		as_count(env, AS_REPEAT_AGAIN);
-	} else if (relation == AS_CONFLICT) {
-		as_count(env, AS_LOST_TUPLE_CONFLICT);
-	} else if (relation == AS_RACE) {
-		as_count(env, AS_LOST_RACED);
+	if (relation == AS_SAME || relation == AS_CONFLICT || relation == AS_RACE) {
+		as_on_known_hello(env, (__u32)relation);
 	} else {
 		err = as_read_client_hello(env, hook);
 		if (relation == AS_SECOND && f)

@@ -128,7 +128,7 @@ AS_INLINE int as_meet(AS_ENV *env, struct as_scratch *s, struct as_flow *f)
 	s->hello_seq = s->pkt.seq + (s->rec.off - s->pkt.payload);
 	s->hello_end = s->hello_seq + AS_REC_HLEN + s->rec.len;
 	s->hello_flags = 0;
-	s->hello_ns = as_time(env);
+	s->hello_ns = 0;
 	s->random_known = 0;
 	s->relation = AS_NEW;
 	s->flat = 0;
@@ -161,8 +161,11 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 		as_skip_ahead(env, s);
 	as_set_gap(s, f);
 	err = as_meet(env, s, f);
-	if (s->relation != AS_NEW && s->relation != AS_SECOND)
-		return AS_ALONE;
+	if (s->relation == AS_SAME || s->relation == AS_CONFLICT || s->relation == AS_RACE) {
+		as_count(env, AS_HELLOS);
+		as_on_known_hello(env, s->relation);
+		return AS_DONE;
+	}
 	if (err)
 		return err;
 	return as_may_collect(s, f) ? AS_WAIT : AS_ALONE;
@@ -248,7 +251,11 @@ AS_STAGE int as_on_gated(AS_ENV *env, __u32 hook)
 		got = as_collect(env, hook);
 	if (got == AS_WAIT)
 		got = as_read_slot(env, hook);
-	return as_settle(env, hook, got);
+	if (got == AS_HELLO)
+		got = as_unpack(env, hook);
+	if (got != AS_DONE)
+		as_settle(env, hook, got);
+	return 0;
 }
 
 /* May a payload that begins so be news on a tuple without a flow? */
@@ -324,6 +331,10 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, const struct
 	s->gap_known = early;
 	s->gap_seq = gate->next;
 	as_on_gated(env, hook);
+	if (gate->slots > 0 && (p->flags & (AS_TCP_RST | AS_TCP_FIN))) {
+		as_abort(env, hook, 0);
+		as_abort(env, hook, 1);
+	}
 }
 
 /**

@@ -27,6 +27,8 @@ enum as_begin {
  * @len: bytes of its fragment, header left out
  * @message_len: bytes of the hello, its own header included, by that header
  * @level, @desc: the alert
+ * @v2_version: not 0 for a ClientHello in SSL 2.0 form, the version in it. Its message is then
+ *              what follows the version, which is as far from `off` as a record's fragment
  */
 struct as_record {
 	__u32 begin;
@@ -35,6 +37,7 @@ struct as_record {
 	__u32 message_len;
 	__u8 level;
 	__u8 desc;
+	__u16 v2_version;
 };
 
 /* The first 3 bytes of a PROXY header, version 1 or 2 (HAProxy's proxy-protocol.txt). */
@@ -116,6 +119,29 @@ AS_INLINE void as_record_tiny(const struct as_frame *fr, __u32 off, __u32 avail,
 		r->begin = type == AS_REC_HANDSHAKE ? AS_BEGIN_PREFIX : AS_BEGIN_PART;
 }
 
+/* A ClientHello in SSL 2.0 form, for TLS: its three lengths must add up. */
+AS_INLINE void as_record_v2(const struct as_frame *fr, __u32 off, __u32 avail, struct as_record *r)
+{
+	__u8 copy[AS_V2_FIELDS] = {};
+	const __u8 *b = avail >= sizeof(copy) ? as_view(fr, off, sizeof(copy), copy) : 0;
+	__u32 len, ciphers, session, challenge;
+
+	if (!b || b[3] != 3 || b[4] > 3)
+		return;
+	len = as_be16(b) & 0x7fff;
+	ciphers = as_be16(b + 5);
+	session = as_be16(b + 7);
+	challenge = as_be16(b + 9);
+	if (!ciphers || ciphers % 3 || session > AS_SESSION_ID_MAX ||
+	    challenge < AS_V2_CHALLENGE_MIN || challenge > AS_RANDOM_LEN ||
+	    len != AS_V2_FIELDS - AS_V2_HLEN + ciphers + session + challenge)
+		return;
+	r->begin = AS_BEGIN_CLIENT_HELLO;
+	r->v2_version = as_be16(b + 3);
+	r->len = AS_V2_HLEN + len - AS_REC_HLEN;
+	r->message_len = r->len;
+}
+
 /* Can a hello of @type have @major as its version's first byte? A client may name a version
  * that is not yet there (RFC 5246 appendix E.1), a server of a TLS 1.3 draft 0x7fxx. */
 AS_INLINE int as_is_version(__u8 type, __u8 major)
@@ -137,6 +163,7 @@ AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, s
 	const __u8 *b;
 
 	r->begin = AS_BEGIN_OTHER;
+	r->v2_version = 0;
 	r->off = off;
 	if (avail < 3) {
 		as_record_tiny(fr, off, avail, r);
@@ -146,10 +173,13 @@ AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, s
 	b = as_view(fr, off, 3, copy);
 	if (!b)
 		return;
-	if (as_is_proxy(b))
-		r->begin = AS_BEGIN_PROXY;
-	if (!as_is_record(b))
+	if (!as_is_record(b)) {
+		if (as_is_proxy(b))
+			r->begin = AS_BEGIN_PROXY;
+		else if (b[0] & 0x80 && b[2] == AS_HS_CLIENT_HELLO)
+			as_record_v2(fr, off, avail, r);
 		return;
+	}
 	if (avail < sizeof(copy)) {
 		as_record_short(fr, off, avail, r);
 		return;

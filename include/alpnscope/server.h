@@ -103,8 +103,8 @@ AS_INLINE void as_orphan(AS_ENV *env, struct as_scratch *s, __u32 hook)
 	hs->kind = AS_KIND_ORPHAN;
 	hs->end = AS_END_SERVER_HELLO;
 	hs->ifindex = as_ifindex(env);
-	hs->hello_ns = s->hello_ns;
 	hs->end_ns = as_time(env);
+	hs->hello_ns = s->hello_ns ? s->hello_ns : hs->end_ns;
 	as_set_ends(hs, &s->pkt, 0);
 	as_set_answer(hs, &s->answer, hs->end_ns);
 	hs->flags |= s->hello_flags;

@@ -83,12 +83,14 @@ struct as_slot {
  * @at, @end: what of the slot is left to read
  * @left: what of the record is left
  * @records: how many began
+ * @message: length of the message, or 0 when that stands in its header
  */
 struct as_walk {
 	__u32 at;
 	__u32 end;
 	__u32 left;
 	__u32 records;
+	__u32 message;
 };
 
 /* The target's, see port.h. */
@@ -230,13 +232,14 @@ AS_INLINE int as_flatten_header(const struct as_slot *t, struct as_walk *w)
 #define AS_UNREADY (-1)
 
 /* Is the message, of which to->len bytes were read, complete? 0, AS_UNREADY, or a counter. */
-AS_INLINE int as_flatten_done(struct as_bytes *to)
+AS_INLINE int as_flatten_done(struct as_bytes *to, const struct as_walk *w)
 {
-	__u32 message, len = AS_FRESH(to->len);
+	__u32 len = AS_FRESH(to->len), message = AS_FRESH(w->message);
 
 	if (len < AS_HS_HLEN)
 		return AS_UNREADY;
-	message = AS_HS_HLEN + as_be24(to->at + 1);
+	if (!message)
+		message = AS_HS_HLEN + as_be24(to->at + 1);
 	if (message > AS_HELLO_MAX)
 		return AS_LOST_TOO_LONG;
 	if (len < message)
@@ -248,7 +251,7 @@ AS_INLINE int as_flatten_done(struct as_bytes *to)
 /**
  * as_flatten - copy the message whose first record's header is at w->at to @to, the other
  * headers left out.
- * @w: at and end are set, the rest 0; w->at + w->left is then where its last record ends
+ * @w: at, end and message are set, the rest 0; w->at + w->left is then where its last record ends
  * Returns 0, AS_UNREADY when more must come, or the counter of why it cannot be read.
  */
 AS_INLINE int as_flatten(const struct as_slot *t, struct as_walk *w, struct as_bytes *to)
@@ -257,7 +260,7 @@ AS_INLINE int as_flatten(const struct as_slot *t, struct as_walk *w, struct as_b
 	for (__u32 i = 0; i < 2 * AS_RECORDS_MAX + AS_STREAM_MAX / AS_CHUNK + 2; i++) {
 		__u32 at = AS_FRESH(w->at), ready = AS_FRESH(w->end) - at, n;
 		__u32 len = AS_FRESH(to->len);
-		int err = as_flatten_done(to);
+		int err = as_flatten_done(to, w);
 
 		if (err != AS_UNREADY)
 			return err;

@@ -23,7 +23,7 @@ enum as_hook { AS_INGRESS, AS_EGRESS, AS_HOOKS };
  * struct as_scratch - working memory of one hook on one CPU: a packet that passed the
  * gate, and what is made of it.
  * @rec: the record at hand
- * @random: of the ClientHello at hand, if random_known
+ * @random: of the ClientHello at hand, if random_known; see as_v2_random() for its size
  * @end_flags: AS_F_* that go with the end of a flow
  * @flat: `bytes` hold the hello at hand already, from a slot
  * @hello_seq, @hello_end: sequence numbers of its first byte, and behind the record in
@@ -60,7 +60,7 @@ struct as_scratch {
 	__u32 relation;
 	__u32 again;
 	__u64 hello_ns;
-	__u8 random[AS_RANDOM_LEN];
+	__u8 random[2 * AS_RANDOM_LEN];
 	struct as_walk walk;
 	struct as_flow flow;
 	struct as_answer answer;

@@ -34,6 +34,11 @@
 #define AS_REC_HANDSHAKE 22
 #define AS_REC_MAX 16384 /* 2^14, the longest plaintext fragment */
 
+/* SSL 2.0 form of a ClientHello: RFC 5246 appendix E.2. */
+#define AS_V2_HLEN 2
+#define AS_V2_FIELDS 11 /* header, type, version and three lengths */
+#define AS_V2_CHALLENGE_MIN 16
+
 /* Handshake messages: RFC 8446 section 4. */
 #define AS_HS_HLEN 4
 #define AS_HS_CLIENT_HELLO 1
