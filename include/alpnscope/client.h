@@ -102,6 +102,7 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 	n->key = s->pkt.key;
 	n->rec.hello_ns = as_time(env);
 	n->due = n->rec.hello_ns + AS_ANSWER_NS;
+	n->rec.client_ack = s->pkt.ack;
 	n->server_seq = s->pkt.ack;
 	n->server_next = s->pkt.ack;
 	n->server_seq_known = s->pkt.flags & AS_TCP_ACK;
