@@ -17,7 +17,8 @@ say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n')
 BUILD_PACKAGES := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libpcap-dev \
 	libmicrohttpd-dev libmnl-dev libcap-ng-dev uthash-dev
 TEST_PACKAGES := libcmocka-dev clang-14 clang-19 clang-format clang-tidy-14 python3 \
-	python3-jsonschema openssl curl iproute2 ethtool util-linux $(if $(shell command -v node),,nodejs)
+	python3-jsonschema openssl curl iproute2 nftables ethtool util-linux \
+	$(if $(shell command -v node),,nodejs)
 PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -DALPNSCOPE_VERSION='"$(VERSION)"'

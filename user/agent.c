@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
 
@@ -72,19 +71,10 @@ static void on_event(void *arg, const struct event *ev)
 	output_event(&a->out, ev);
 }
 
-static int64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void on_record(void *arg, const struct as_handshake *hs)
 {
 	struct agent *a = arg;
 
-	a->pipe.wall_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 	pipeline_record(&a->pipe, hs);
 }
 
@@ -255,6 +245,8 @@ static const char *on_metrics(void *arg, const char *accept, struct buf *out)
 	self.in_flight = events_in_flight(a->events);
 	self.received = a->pipe.received;
 	self.counted = a->pipe.counted;
+	self.merged = merge_merged(a->pipe.merge);
+	self.held = merge_held(a->pipe.merge);
 	metrics_write(out, format, a->aggregate, &self);
 	return expo_content_type(format);
 }
@@ -301,7 +293,13 @@ static int start_book(struct agent *a)
 		}
 	a->aggregate = aggregate_new(AGGREGATE_SERIES_DEFAULT);
 	a->identity = identity_new(is_local, a);
-	return a->book && a->aggregate && a->identity ? 0 : fail("out of memory");
+	a->pipe.identity = a->identity;
+	a->pipe.book = a->book;
+	a->pipe.aggregate = a->aggregate;
+	if (!a->book || !a->aggregate || !a->identity || pipeline_merge(&a->pipe) ||
+	    pipeline_live(&a->pipe, a->loop))
+		return fail("out of memory");
+	return 0;
 }
 
 static int start_services(struct agent *a)
@@ -385,6 +383,8 @@ static void finish(struct agent *a)
 	attach_free(a->attach);
 	while (a->events && events_read(a->events))
 		;
+	if (a->pipe.merge)
+		pipeline_end(&a->pipe);
 	if (a->netif)
 		netif_free(a->netif);
 	events_free(a->events);
@@ -396,6 +396,7 @@ static void finish(struct agent *a)
 	identity_free(a->identity);
 	service_free(a->book);
 	aggregate_free(a->aggregate);
+	merge_free(a->pipe.merge);
 	loop_free(a->loop);
 	if (a->signals >= 0)
 		close(a->signals);
@@ -430,9 +431,6 @@ int agent_run(const struct options *opt, bool daemon)
 		.ifname = ifname, .ifname_arg = &a, .sink = on_event, .sink_arg = &a};
 	if (start(&a, daemon))
 		goto out;
-	a.pipe.identity = a.identity;
-	a.pipe.book = a.book;
-	a.pipe.aggregate = a.aggregate;
 	a.ready = true;
 	say_ready(&a, daemon);
 	output_header(&a.out);

@@ -44,6 +44,7 @@ static int on_frame(void *arg, const struct capture_frame *f)
 				     .offset = f->offset,
 				     .ns = (uint64_t)f->wall_ns};
 
+	pipeline_time(&r->pipe, frame.ns);
 	if (f->ethertype != CAPTURE_NOT_IP)
 		native_frame(r->engine, &frame);
 	return r->out.done;
@@ -65,6 +66,9 @@ static void say_counts(const struct reader *r, uint64_t frames)
 	log_info("%" PRIu64 " frames; ClientHellos: %" PRIu64 ", ServerHellos without one: %" PRIu64
 		 ", handshakes: %" PRIu64,
 		 frames, counter[AS_HELLOS], counter[AS_ORPHANS], r->pipe.counted);
+	if (merge_merged(r->pipe.merge))
+		log_info("  merged, seen with other addresses or ports: %" PRIu64,
+			 merge_merged(r->pipe.merge));
 	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
 		const char *family = lost[i].reason, *reason = family;
 
@@ -92,7 +96,7 @@ int read_capture(const struct options *opt)
 				   .book = service_new(SERVICES_MAX),
 				   .sink = on_event,
 				   .sink_arg = &r};
-	if (!r.engine || !r.pipe.identity || !r.pipe.book) {
+	if (!r.engine || !r.pipe.identity || !r.pipe.book || pipeline_merge(&r.pipe)) {
 		log_error("out of memory");
 		goto out;
 	}
@@ -103,6 +107,7 @@ int read_capture(const struct options *opt)
 		}
 	err = capture_read(opt->file, on_frame, &r, &frames, error, sizeof(error));
 	native_end(r.engine);
+	pipeline_end(&r.pipe);
 	if (err < 0)
 		log_error("%s", error);
 	if (err >= 0 || frames)
@@ -111,6 +116,7 @@ int read_capture(const struct options *opt)
 		rc = opt->fail_on_fallback && r.out.fallbacks ? EXIT_FINDING : EXIT_OK;
 out:
 	native_free(r.engine);
+	merge_free(r.pipe.merge);
 	identity_free(r.pipe.identity);
 	if (r.pipe.book)
 		service_free(r.pipe.book);

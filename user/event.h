@@ -29,6 +29,7 @@ struct event_side {
  * @hs: the facts; they outlive the event
  * @wall_ns: CLOCK_REALTIME of the first byte of the ClientHello
  * @ifname: where it was seen, "" when not known
+ * @client_moved, @server_moved: the handshake was seen with several addresses of that end
  * @sides: one, or two when both ends are on this host (server first)
  *
  * Both ends local: each counts it under its own role with peer="local".
@@ -37,6 +38,7 @@ struct event {
 	const struct as_handshake *hs;
 	int64_t wall_ns;
 	char ifname[IF_NAMESIZE];
+	bool client_moved, server_moved;
 	struct verdict verdict;
 	unsigned int side_count;
 	struct event_side side[2];

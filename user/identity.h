@@ -25,7 +25,7 @@ void identity_free(struct identity *identity);
  * identity_sides - fill in ev->side_count and each side's role and service.
  *
  * An end is ours when a socket of this host sent its hello (in any network namespace), or
- * when its address is ours. Its service is the name of the process that held the socket;
+ * when its address is ours (and not one that NAT put there or took away). Its service is the name of the process that held the socket;
  * for a server that sent nothing in this handshake, of the process that last answered on
  * the same address and port; else "unknown".
  */

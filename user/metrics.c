@@ -304,7 +304,11 @@ static void write_agent(const struct page *p, const struct aggregate *agg,
 	single(p, EXPO_COUNTER, "alpnscope_events_counted_total", "alpnscope_events_counted",
 	       "Records that were judged and counted.", self->counted);
 	single(p, EXPO_COUNTER, "alpnscope_events_merged_total", "alpnscope_events_merged",
-	       "Records of a handshake that was already counted.", self->merged);
+	       "Records of a handshake that another record tells of, under other addresses or "
+	       "ports.",
+	       self->merged);
+	single(p, EXPO_GAUGE, "alpnscope_events_held", "alpnscope_events_held",
+	       "Records that wait for others of the same handshake.", self->held);
 	write_interfaces(p, self);
 	single(p, EXPO_COUNTER, "alpnscope_series_overflow_total", "alpnscope_series_overflow",
 	       "Handshakes, by end, that were counted under service_name _overflow, a table being "

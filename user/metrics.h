@@ -12,7 +12,8 @@
  * @counter: of the engine, by enum as_counter, summed over CPUs
  * @in_flight: handshakes in the flow table, counted by walking it
  * @flow_table_limit: how many it can hold
- * @received, @counted, @merged: the agent's ledger, received == counted + merged
+ * @received, @counted, @merged, @held: the agent's ledger,
+ *          received == counted + merged + held
  * @attached, @failed, @skipped: interfaces, each in one of these states
  * @expectations_refused: services whose expectation was not learned (service_refused)
  * @config_loaded: the last reading of the configuration went well
@@ -23,7 +24,7 @@ struct metrics_self {
 	uint64_t counter[AS_COUNTER_COUNT];
 	uint64_t in_flight;
 	uint64_t flow_table_limit;
-	uint64_t received, counted, merged;
+	uint64_t received, counted, merged, held;
 	uint64_t attached, failed, skipped;
 	uint64_t expectations_refused;
 	bool config_loaded;

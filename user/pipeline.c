@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "pipeline.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "log.h"
+
+#define MS 1000000ULL
+#define TIMER_MIN_MS 10 /* what is due soon after the first one waits for it */
+
+static int64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
 
 /* What was expected of one end, and how it fell short; then learn from it. */
 static void expect(struct pipeline *p, struct event *ev, struct event_side *side)
@@ -22,12 +35,18 @@ static void expect(struct pipeline *p, struct event *ev, struct event_side *side
 		service_learn(p->book, &key, &ev->verdict);
 }
 
-void pipeline_record(struct pipeline *p, const struct as_handshake *hs)
+/* Judge a handshake, count it, hand it to the sink. */
+static void judge(void *arg, const struct merged *m)
 {
-	struct event ev = {.hs = hs, .wall_ns = (int64_t)hs->hello_ns + p->wall_offset};
+	struct pipeline *p = arg;
+	const struct as_handshake *hs = &m->hs;
+	struct event ev = {
+		.hs = hs, .client_moved = m->client_moved, .server_moved = m->server_moved};
 	const char *name = p->ifname ? p->ifname(p->ifname_arg, hs->ifindex) : NULL;
 
-	p->received++;
+	if (p->loop)
+		p->wall_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	ev.wall_ns = (int64_t)hs->hello_ns + p->wall_offset;
 	snprintf(ev.ifname, sizeof(ev.ifname), "%s", name ? name : "");
 	verdict_outcome(hs, &ev.verdict);
 	identity_sides(p->identity, &ev);
@@ -39,4 +58,57 @@ void pipeline_record(struct pipeline *p, const struct as_handshake *hs)
 		p->counted++;
 	if (p->sink)
 		p->sink(p->sink_arg, &ev);
+}
+
+int pipeline_merge(struct pipeline *p)
+{
+	p->merge = merge_new(judge, p);
+	return p->merge ? 0 : -ENOMEM;
+}
+
+/* Have the timer fire when the next one is due, @wait ns from now; 0 stops it. */
+static void set_timer(struct pipeline *p, uint64_t wait)
+{
+	uint64_t ms = wait / MS + 1;
+
+	p->timer_set = wait;
+	loop_timer_set(p->loop, p->timer, !wait ? 0 : ms < TIMER_MIN_MS ? TIMER_MIN_MS : ms);
+}
+
+static void on_timer(void *arg, uint32_t ready)
+{
+	struct pipeline *p = arg;
+
+	(void)ready;
+	p->now = (uint64_t)clock_ns(CLOCK_MONOTONIC);
+	set_timer(p, merge_release(p->merge, p->now));
+}
+
+int pipeline_live(struct pipeline *p, struct loop *loop)
+{
+	p->loop = loop;
+	p->timer = loop_timer(loop, 0, on_timer, p);
+	return p->timer < 0 ? p->timer : 0;
+}
+
+void pipeline_record(struct pipeline *p, const struct as_handshake *hs)
+{
+	if (p->loop)
+		p->now = (uint64_t)clock_ns(CLOCK_MONOTONIC);
+	p->received++;
+	merge_add(p->merge, hs, p->now);
+	if (p->loop && !p->timer_set && merge_held(p->merge))
+		set_timer(p, MERGE_HOLD_NS);
+}
+
+void pipeline_time(struct pipeline *p, uint64_t now)
+{
+	if (now > p->now) /* captures go back in time now and then */
+		p->now = now;
+	merge_release(p->merge, p->now);
+}
+
+void pipeline_end(struct pipeline *p)
+{
+	merge_flush(p->merge);
 }

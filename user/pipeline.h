@@ -6,30 +6,59 @@
 #include "aggregate.h"
 #include "event.h"
 #include "identity.h"
+#include "loop.h"
+#include "merge.h"
 #include "service.h"
 
 /**
  * struct pipeline - what a record goes through. The caller owns the parts.
  * @aggregate: NULL when nobody asks for counters
+ * @merge: made by pipeline_merge()
  * @wall_offset: what to add to a record's times for CLOCK_REALTIME, ns
  * @ifname: the name of an interface, or NULL when it is not known
  * @sink: takes each event; it is valid during the call only
- * @received, @counted: the agent's ledger
+ * @loop, @timer: set by pipeline_live(); NULL for a capture
+ * @timer_set: something waits for the timer
+ * @now: ns, of CLOCK_MONOTONIC or of the capture
+ * @received, @counted: the agent's ledger: received == counted + merged + held (merge.h)
  */
 struct pipeline {
 	struct identity *identity;
 	struct service_book *book;
 	struct aggregate *aggregate;
+	struct merge *merge;
 	int64_t wall_offset;
 	const char *(*ifname)(const void *arg, unsigned int ifindex);
 	const void *ifname_arg;
 	void (*sink)(void *arg, const struct event *ev);
 	void *sink_arg;
+	struct loop *loop;
+	int timer;
+	bool timer_set;
+	uint64_t now;
 	uint64_t received;
 	uint64_t counted;
 };
 
-/** pipeline_record - judge a record, count it, hand it to the sink. */
+/** pipeline_merge - make @p->merge, of which @p is then a part: it must not move. 0 or -ENOMEM. */
+int pipeline_merge(struct pipeline *p);
+
+/**
+ * pipeline_live - the records' times are of CLOCK_MONOTONIC, and it is now: what is held is
+ * released by a timer of @loop, which runs only while something is. Returns 0 or -errno.
+ */
+int pipeline_live(struct pipeline *p, struct loop *loop);
+
+/**
+ * pipeline_record - take a record. It is held for a moment (merge.h), then judged, counted and
+ * handed to the sink.
+ */
 void pipeline_record(struct pipeline *p, const struct as_handshake *hs);
+
+/** pipeline_time - it is @now (ns) in the capture: what was held for long enough goes on. */
+void pipeline_time(struct pipeline *p, uint64_t now);
+
+/** pipeline_end - nothing more will come: all that is held goes on. */
+void pipeline_end(struct pipeline *p);
 
 #endif

@@ -128,6 +128,7 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 	n->key = s->pkt.key;
 	n->due = as_time(env) + AS_ANSWER_NS;
 	n->rec.hello_ns = s->hello_ns ? s->hello_ns : n->due - AS_ANSWER_NS;
+	n->rec.client_ack = s->pkt.ack;
 	n->server_seq = s->pkt.ack;
 	n->server_next = s->pkt.ack;
 	n->server_seq_known = s->pkt.flags & AS_TCP_ACK;

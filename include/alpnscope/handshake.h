@@ -11,7 +11,7 @@
 
 #include "port.h"
 
-#define AS_ABI 1
+#define AS_ABI 2
 
 #define AS_SNI_MAX 255 /* bytes of host name kept (RFC 1035: 253 suffice) */
 #define AS_ALPN_MAX 256 /* bytes of a protocol name list kept */
@@ -85,6 +85,8 @@ struct as_owner {
  * @end_ns: the packet, or the moment, that closed the record
  * @client_addr: network order; who sent the ClientHello
  * @client_seq: TCP sequence number of the ClientHello's first byte
+ * @client_ack: its acknowledgement number, with @client_seq the mark of one connection; 0 when
+ *            the hello came with the SYN
  * @ifindex: where the ClientHello was first seen
  * @client_version: highest version offered, GREASE left out; 0x0304 is TLS 1.3
  * @server_version: version chosen, 0 before a ServerHello
@@ -120,7 +122,7 @@ struct as_handshake {
 	__u16 server_version;
 	__u16 cipher;
 	__u16 group;
-	__u32 pad2;
+	__u32 client_ack;
 	__u8 client_random[32];
 	__u8 server_random[32];
 	struct as_owner client;

@@ -71,6 +71,7 @@ def check_ledgers(metrics, in_flight=0):
               total("orphan_lost_total"), "orphans == orphan records + orphan lost")
     tap.equal(total("events_received_total"), total("records_total") +
               total("orphan_records_total"), "events received == records + orphan records")
+    tap.equal(total("events_held"), 0, "events held when drained")
     tap.equal(total("events_received_total"), total("events_counted_total") +
               total("events_merged_total"), "received == counted + merged")
 

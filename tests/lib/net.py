@@ -130,6 +130,19 @@ def plain(pair, mtu):
         namespace.ip("link", "set", "eth0", "mtu", str(mtu))
 
 
+def wire(a, a_device, b, b_device, relay=("relay.py",)):
+    """As connect(), but as if the two were different machines: tests/lib/relay.py (or another
+    @relay, with what it is told beside the two devices) carries the frames, so that no socket of
+    the one end is known at the other."""
+    between = Namespace("wire-" + b.name.partition("-")[2])
+    for namespace, device, end in ((a, a_device, "wire0"), (b, b_device, "wire1")):
+        connect(namespace, device, between, end)
+        # A relayed frame is sent as it is: its checksum must be there.
+        namespace.sh("ethtool", "-K", device, "tx", "off", "tso", "off", "gso", "off")
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), relay[0])
+    between.spawn([sys.executable, program, "wire0", "wire1", *relay[1:]])
+
+
 class Pair:
     """`host`, where the agent and the servers are, joined to `client`."""
 
@@ -144,19 +157,13 @@ class Pair:
 
 
 class Remote(Pair):
-    """Pair as if the client were another machine: tests/lib/relay.py carries the frames, so that
-    no socket of the one end is known at the other."""
+    """Pair as if the client were another machine."""
 
     relay = ["relay.py"]  # and what it is told beside the two devices: the host's, the client's
 
     def __init__(self):
-        self.host, self.client, wire = (Namespace(n) for n in ("host", "client", "wire"))
-        for namespace, device in ((self.host, "wire0"), (self.client, "wire1")):
-            connect(namespace, "eth0", wire, device)
-            # A relayed frame is sent as it is: its checksum must be there.
-            namespace.sh("ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off")
-        relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), self.relay[0])
-        wire.spawn([sys.executable, relay, "wire0", "wire1", *self.relay[1:]])
+        self.host, self.client = Namespace("host"), Namespace("client")
+        wire(self.host, "eth0", self.client, "eth0", self.relay)
         self.host.address("eth0", self.V4 + "/24", self.V6 + "/64")
         self.client.address("eth0", self.CLIENT_V4 + "/24", self.CLIENT_V6 + "/64")
 

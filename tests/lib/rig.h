@@ -108,7 +108,7 @@ static inline void rig_check_record(const struct as_handshake *hs)
 	assert_true(hs->selected_len <= AS_ALPN_MAX);
 	assert_int_equal(hs->size, offsetof(struct as_handshake, names) + hs->sni_len +
 					   hs->alpn_len + hs->selected_len);
-	assert_int_equal(hs->pad[0] | hs->pad[1] | hs->pad[2] | hs->pad2 | hs->pad3, 0);
+	assert_int_equal(hs->pad[0] | hs->pad[1] | hs->pad[2] | hs->pad3, 0);
 	assert_true(hs->end_ns >= hs->hello_ns);
 	if (hs->flags & AS_F_SERVER_HELLO)
 		assert_in_range(hs->server_ns, hs->hello_ns, hs->end_ns);

@@ -34,6 +34,7 @@ static void test_one_handshake(void **state)
 	assert_int_equal(hs->client_port, 40000);
 	assert_int_equal(hs->server_port, 443);
 	assert_int_equal(hs->client_seq, 0x10000002);
+	assert_int_equal(hs->client_ack, 0x50000002);
 	assert_int_equal(hs->ifindex, 1);
 	assert_int_equal(hs->client_ext, AS_X_SERVER_NAME | AS_X_ALPN);
 	assert_int_equal(hs->server_ext, AS_X_ALPN);

@@ -33,9 +33,10 @@ static const struct metrics_self self = {
 	.counter = {[AS_HELLOS] = 7, [AS_REPEAT_RETRY] = 2, [AS_LOST_RING_FULL] = 3},
 	.in_flight = 4,
 	.flow_table_limit = 65536,
-	.received = 11,
+	.received = 13,
 	.counted = 10,
 	.merged = 1,
+	.held = 2,
 	.attached = 3,
 	.failed = 1,
 	.skipped = 2,
@@ -151,9 +152,10 @@ static void test_self(void **state)
 	assert_has(&out, "\nalpnscope_orphan_lost_total{reason=\"ring_full\"} 0\n");
 	assert_has(&out, "\nalpnscope_in_flight 4\n");
 	assert_has(&out, "\nalpnscope_flow_table_limit 65536\n");
-	assert_has(&out, "\nalpnscope_events_received_total 11\n");
+	assert_has(&out, "\nalpnscope_events_received_total 13\n");
 	assert_has(&out, "\nalpnscope_events_counted_total 10\n");
 	assert_has(&out, "\nalpnscope_events_merged_total 1\n");
+	assert_has(&out, "# TYPE alpnscope_events_held gauge\nalpnscope_events_held 2\n");
 	assert_has(&out, "# TYPE alpnscope_interfaces gauge\n"
 			 "alpnscope_interfaces{state=\"attached\"} 3\n"
 			 "alpnscope_interfaces{state=\"failed\"} 1\n"

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* An entry that did not fit is left out of its table, and hh.tbl is then NULL. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+/* What was seen of a handshake says what it can be known by. These never merge with each
+ * other, but an orphan with a handshake that was answered. */
+enum kind { ANSWERED = 1, UNANSWERED, ORPHAN };
+
+/**
+ * struct key - what copies have in common. Hashed as bytes.
+ * @salt: a secret, so that nobody can choose randoms that meet in one bucket
+ * @random: the server's, the client's when there was no answer
+ * @seq, @ack: of the ClientHello when there was no answer, else 0: a server picks its first
+ *             number anew for who replays the hello
+ * @number: tells handshakes apart that have all this in common and are not the same
+ */
+struct key {
+	uint8_t salt[16];
+	uint8_t random[32];
+	uint32_t seq, ack;
+	uint8_t kind;
+	uint8_t number;
+	uint8_t pad[6];
+};
+
+_Static_assert(sizeof(struct key) == 64, "key has no hidden padding: it is a hash key");
+
+/**
+ * struct entry - a handshake.
+ * @facts: a hash of what the two ends said in TLS
+ * @hello_ns, @answer_ns: when its ClientHello and the server's answer were seen first
+ * @held: NULL once it was handed over
+ */
+struct entry {
+	struct key key;
+	uint8_t client_addr[16], server_addr[16];
+	uint8_t client_random[32];
+	uint32_t client_seq;
+	uint64_t facts;
+	uint64_t hello_ns, answer_ns;
+	uint64_t due;
+	struct merged *held;
+	UT_hash_handle hh;
+};
+
+/* The table keeps the order of arrival: known entries first, then, from @oldest, held ones. */
+struct merge {
+	merge_fn fn;
+	void *arg;
+	uint8_t salt[16];
+	struct entry *entries;
+	struct entry *oldest;
+	uint64_t held, merged;
+};
+
+struct merge *merge_new(merge_fn fn, void *arg)
+{
+	struct merge *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->fn = fn;
+	m->arg = arg;
+	if (getrandom(m->salt, sizeof(m->salt), 0) != sizeof(m->salt)) {
+		free(m);
+		return NULL;
+	}
+	return m;
+}
+
+static void forget(struct merge *m, struct entry *e)
+{
+	HASH_DEL(m->entries, e);
+	free(e->held);
+	free(e);
+}
+
+void merge_free(struct merge *m)
+{
+	struct entry *e, *next;
+
+	if (!m)
+		return;
+	HASH_ITER (hh, m->entries, e, next)
+		forget(m, e);
+	free(m);
+}
+
+static enum kind kind_of(const struct as_handshake *hs)
+{
+	if (hs->kind == AS_KIND_ORPHAN)
+		return ORPHAN;
+	return hs->flags & AS_F_SERVER_HELLO ? ANSWERED : UNANSWERED;
+}
+
+static void set_key(const struct merge *m, struct key *key, const struct as_handshake *hs,
+		    enum kind kind)
+{
+	memset(key, 0, sizeof(*key));
+	memcpy(key->salt, m->salt, sizeof(key->salt));
+	memcpy(key->random, kind == UNANSWERED ? hs->client_random : hs->server_random,
+	       sizeof(key->random));
+	key->seq = kind == UNANSWERED ? hs->client_seq : 0;
+	key->ack = kind == UNANSWERED ? hs->client_ack : 0;
+	key->kind = (uint8_t)kind;
+}
+
+/* When the server spoke: its hello, or what ended the handshake in its place. */
+static uint64_t answer_ns(const struct as_handshake *hs)
+{
+	return hs->server_ns ? hs->server_ns : hs->end_ns;
+}
+
+static bool is_within(uint64_t a, uint64_t b)
+{
+	return (a > b ? a - b : b - a) <= MERGE_WINDOW_NS;
+}
+
+/* FNV-1a */
+static void add_facts(uint64_t *hash, const void *bytes, size_t size)
+{
+	for (const uint8_t *at = bytes, *end = at + size; at < end; at++)
+		*hash = (*hash ^ *at) * 0x100000001b3ULL;
+}
+
+static uint64_t facts_of(const struct as_handshake *hs)
+{
+	const uint32_t said[] = {hs->client_ext, hs->server_ext,     hs->client_version,
+				 hs->cipher,	 hs->server_version, hs->group,
+				 hs->sni_len,	 hs->alpn_len,	     hs->selected_len};
+	size_t names = (size_t)hs->sni_len + hs->alpn_len + hs->selected_len;
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	add_facts(&hash, said, sizeof(said));
+	add_facts(&hash, hs->names, names < AS_NAMES_MAX ? names : AS_NAMES_MAX);
+	return hash;
+}
+
+/* Were the two seen within a second of each other? An answer that never came has no time. */
+static bool is_near(const struct entry *e, const struct as_handshake *hs)
+{
+	if (kind_of(hs) == UNANSWERED)
+		return is_within(hs->hello_ns, e->hello_ns);
+	return is_within(answer_ns(hs), e->answer_ns);
+}
+
+/* The same connection behind another address, by what does not change on the way: a proxy
+ * opens a connection of its own, with other numbers. */
+static bool is_connection(const struct entry *e, const struct as_handshake *hs)
+{
+	if (!memcmp(e->client_addr, hs->client_addr, 16) &&
+	    !memcmp(e->server_addr, hs->server_addr, 16))
+		return false;
+	return hs->kind == AS_KIND_ORPHAN ||
+	       (hs->client_seq == e->client_seq &&
+		!memcmp(hs->client_random, e->client_random, 32) && facts_of(hs) == e->facts);
+}
+
+/* Is @hs a copy of @e, which has all of its key but the kind in common? */
+static bool is_copy(const struct entry *e, const struct as_handshake *hs)
+{
+	bool first =
+		kind_of(hs) == ORPHAN ? answer_ns(hs) < e->answer_ns : hs->hello_ns < e->hello_ns;
+
+	/* Nothing that was seen first is dropped: who replays a hello comes after it. */
+	return is_near(e, hs) && is_connection(e, hs) &&
+	       (!first || (e->held && e->key.kind == kind_of(hs)));
+}
+
+/* The handshake that @hs is a copy of. Else NULL, and key->number is free, or
+ * MERGE_SAME_MAX. */
+static struct entry *find(struct merge *m, struct key *key, const struct as_handshake *hs)
+{
+	uint8_t unused = MERGE_SAME_MAX;
+
+	for (key->number = 0; key->number < MERGE_SAME_MAX; key->number++) {
+		struct entry *e;
+
+		HASH_FIND(hh, m->entries, key, sizeof(*key), e);
+		if (e && is_copy(e, hs))
+			return e;
+		if (e && !e->held && !is_near(e, hs)) {
+			forget(m, e); /* of long ago */
+			e = NULL;
+		}
+		if (!e && unused == MERGE_SAME_MAX)
+			unused = key->number;
+	}
+	key->number = unused;
+	return NULL;
+}
+
+/* A record is as long as its names need. */
+static void copy_record(struct as_handshake *to, const struct as_handshake *hs)
+{
+	memcpy(to, hs, hs->size < sizeof(*hs) ? hs->size : sizeof(*hs));
+}
+
+/* Join a copy to the record that is held. An end's hello is seen first at its own socket, so
+ * the first sight tells whose it is. */
+static void combine(struct entry *e, const struct as_handshake *hs)
+{
+	struct merged *m = e->held;
+	struct as_handshake *shown = &m->hs;
+	bool hello_first = hs->hello_ns < e->hello_ns;
+	bool answer_first = answer_ns(hs) < e->answer_ns;
+	struct as_owner client = hello_first ? hs->client : shown->client;
+	struct as_owner server = answer_first ? hs->server : shown->server;
+	uint64_t server_ns = answer_first ? hs->server_ns : shown->server_ns;
+	uint32_t ifindex = hello_first ? hs->ifindex : shown->ifindex;
+
+	if (kind_of(hs) != e->key.kind)
+		return; /* an orphan tells nothing new */
+	m->client_moved |= !!memcmp(shown->client_addr, hs->client_addr, 16);
+	m->server_moved |= !!memcmp(shown->server_addr, hs->server_addr, 16);
+	e->hello_ns = hello_first ? hs->hello_ns : e->hello_ns;
+	e->answer_ns = answer_first ? answer_ns(hs) : e->answer_ns;
+	if (server.cookie ? answer_first : hello_first)
+		copy_record(shown, hs);
+	shown->client = client;
+	shown->server = server;
+	shown->hello_ns = e->hello_ns;
+	shown->server_ns = server_ns;
+	shown->ifindex = ifindex;
+}
+
+static void release_oldest(struct merge *m)
+{
+	struct entry *e = m->oldest;
+	struct merged *held = e->held;
+
+	m->oldest = e->hh.next;
+	m->held--;
+	e->held = NULL;
+	m->fn(m->arg, held);
+	free(held);
+}
+
+/* Hold @hs. False when there is no memory for it. */
+static bool hold(struct merge *m, const struct key *key, const struct as_handshake *hs,
+		 uint64_t now)
+{
+	struct entry *e = calloc(1, sizeof(*e));
+	struct merged *held = calloc(1, sizeof(*held));
+
+	if (!e || !held)
+		goto out;
+	e->key = *key;
+	memcpy(e->client_addr, hs->client_addr, sizeof(e->client_addr));
+	memcpy(e->server_addr, hs->server_addr, sizeof(e->server_addr));
+	memcpy(e->client_random, hs->client_random, sizeof(e->client_random));
+	e->client_seq = hs->client_seq;
+	e->facts = facts_of(hs);
+	e->hello_ns = hs->hello_ns;
+	e->answer_ns = answer_ns(hs);
+	e->due = now + MERGE_HOLD_NS;
+	e->held = held;
+	copy_record(&held->hs, hs);
+	if (HASH_COUNT(m->entries) >= MERGE_KNOWN_MAX)
+		forget(m, m->entries);
+	HASH_ADD(hh, m->entries, key, sizeof(e->key), e);
+	if (!e->hh.tbl)
+		goto out;
+	if (!m->held++)
+		m->oldest = e;
+	return true;
+out:
+	free(held);
+	free(e);
+	return false;
+}
+
+void merge_add(struct merge *m, const struct as_handshake *hs, uint64_t now)
+{
+	struct merged alone = {0};
+	struct entry *e = NULL;
+	struct key key;
+
+	if (kind_of(hs) == ORPHAN) {
+		set_key(m, &key, hs, ANSWERED);
+		e = find(m, &key, hs);
+	}
+	if (!e) {
+		set_key(m, &key, hs, kind_of(hs));
+		e = find(m, &key, hs);
+	}
+	if (e) {
+		m->merged++;
+		if (e->held)
+			combine(e, hs);
+		return;
+	}
+	if (m->held >= MERGE_HELD_MAX)
+		release_oldest(m);
+	if (key.number < MERGE_SAME_MAX && hold(m, &key, hs, now))
+		return;
+	copy_record(&alone.hs, hs);
+	m->fn(m->arg, &alone);
+}
+
+uint64_t merge_release(struct merge *m, uint64_t now)
+{
+	while (m->held && m->oldest->due <= now)
+		release_oldest(m);
+	return m->held ? m->oldest->due - now : 0;
+}
+
+void merge_flush(struct merge *m)
+{
+	while (m->held)
+		release_oldest(m);
+}
+
+uint64_t merge_held(const struct merge *m)
+{
+	return m->held;
+}
+
+uint64_t merge_merged(const struct merge *m)
+{
+	return m->merged;
+}
