@@ -22,13 +22,26 @@
 static struct differ differ;
 static bool shown;
 
+/* A frame: who sends it, its place in the stream, its flags. */
+static void show(const uint8_t *bytes, uint32_t len)
+{
+	uint32_t tcp = AS_ETH_HLEN + (bytes[12] == 8 ? AS_IPV4_HLEN : AS_IPV6_HLEN);
+	bool server = as_be16(bytes + tcp) == 443;
+	uint32_t at = as_be32(bytes + tcp + 4) - differ.c.isn[server] - 1;
+
+	printf("# %s flags %02x at %d: %u bytes", server ? "server" : "client", bytes[tcp + 13],
+	       (int)at, len - tcp - AS_TCP_HLEN);
+	for (uint32_t i = tcp + AS_TCP_HLEN; i < len && i < tcp + AS_TCP_HLEN + 8; i++)
+		printf(" %02x", bytes[i]);
+	printf("\n");
+}
+
 static void give(void *arg, const uint8_t *bytes, uint32_t len, uint64_t ns)
 {
 	const struct native_frame frame = {.bytes = bytes, .caplen = len, .ns = ns, .ifindex = 1};
 
-	if (shown && arg == &differ.cut && len > 74)
-		printf("# seq %u, %u bytes: %02x %02x %02x...\n", as_be32(bytes + 38), len - 54,
-		       bytes[54], bytes[55], bytes[56]);
+	if (shown && arg == &differ.cut)
+		show(bytes, len);
 	native_frame((struct native *)(uintptr_t)((struct differ_side *)arg)->native, &frame);
 }
 
@@ -38,10 +51,7 @@ static void side(struct differ_side *s, struct differ_run *r)
 	memset(s, 0, sizeof(*s));
 	s->native = native_new(RIG_FLOWS, differ_record, s);
 	CHECK(s->native);
-	r->fn = give;
-	r->arg = s;
-	r->now = UINT64_C(1000000000);
-	r->segment = DIFFER_SEGMENT_MAX;
+	differ_side(r, give, s, DIFFER_SEGMENT_MAX);
 }
 
 static void restart(void)

@@ -120,12 +120,40 @@ static inline struct as_handshake differ_strip(const struct as_handshake *hs)
 	return copy;
 }
 
+/* The first field of a record that is another, or NULL. */
+static inline const char *differ_field(const struct as_handshake *a, const struct as_handshake *b)
+{
+#define DIFFER_FIELD(name)                                                                         \
+	{                                                                                          \
+#name, offsetof(struct as_handshake, name), sizeof(a->name)                        \
+	}
+	static const struct {
+		const char *name;
+		size_t at, len;
+	} fields[] = {
+		DIFFER_FIELD(end),	     DIFFER_FIELD(flags),
+		DIFFER_FIELD(client_addr),   DIFFER_FIELD(client_ext),
+		DIFFER_FIELD(server_ext),    DIFFER_FIELD(server_version),
+		DIFFER_FIELD(sni_len),	     DIFFER_FIELD(alpn_len),
+		DIFFER_FIELD(selected_len),  DIFFER_FIELD(server_random),
+		DIFFER_FIELD(client_random), DIFFER_FIELD(names),
+	};
+#undef DIFFER_FIELD
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (memcmp((const uint8_t *)a + fields[i].at, (const uint8_t *)b + fields[i].at,
+			   fields[i].len))
+			return fields[i].name;
+	return memcmp(a, b, sizeof(*a)) ? "the records differ" : NULL;
+}
+
 /* Within the bounds: one record, and nothing besides but repeats. */
 static inline const char *differ_same(const struct differ_side *whole,
 				      const struct differ_side *cut, const struct differ_ledger *l,
 				      const struct differ_run *r)
 {
 	struct as_handshake a = differ_strip(&whole->rec[0]), b = differ_strip(&cut->rec[0]);
+	const char *field;
 
 	if (l->lost)
 		return "a hello was lost";
@@ -136,11 +164,12 @@ static inline const char *differ_same(const struct differ_side *whole,
 	/* Its first bytes, once more when all was said, do not tell whose they are. */
 	if (l->orphans && !r->answer_again)
 		return "a ServerHello without its hello";
-	if (cut->rec[0].client_seq != r->hello_seq)
-		return "client_seq";
 	if (r->spoil == SPOIL_CONFLICT && r->spoilt)
 		a.flags |= AS_F_OVERLAP_CONFLICT;
-	return memcmp(&a, &b, sizeof(a)) ? "the records differ" : NULL;
+	field = differ_field(&a, &b);
+	if (!field && cut->rec[0].client_seq != r->hello_seq)
+		field = "client_seq";
+	return field;
 }
 
 /* Beyond the bounds: no record of a hello, and one loss with its reason. */

@@ -50,6 +50,8 @@ struct differ_piece {
  * @spoilt: it could be, as @spoil says
  * @cut_hello: the ClientHello went in several pieces or records
  * @answer_again: some of what the server said was said again
+ * @enough: 0, or bytes of the turn that tell that a bound is passed; no more are sent, for
+ *          the rest of a hello that was given up can look like another
  */
 struct differ_run {
 	differ_fn fn;
@@ -62,6 +64,7 @@ struct differ_run {
 	uint32_t said[2];
 	uint32_t hello_seq;
 	uint32_t first;
+	uint32_t enough;
 	uint32_t base;
 	bool in_order;
 	bool fast_open;
@@ -71,6 +74,15 @@ struct differ_run {
 	uint32_t pieces;
 	uint64_t frames;
 };
+
+/* Send by @fn, to @arg, no segment longer than @segment. */
+static inline void differ_side(struct differ_run *r, differ_fn fn, void *arg, uint32_t segment)
+{
+	r->fn = fn;
+	r->arg = arg;
+	r->segment = segment;
+	r->now = UINT64_C(1000000000);
+}
 
 /* ---- frames ---- */
 
@@ -131,6 +143,9 @@ static inline uint32_t differ_records(struct differ_run *r, struct dice *d, bool
 {
 	uint32_t most = len < DIFFER_RECORDS_MAX ? len : DIFFER_RECORDS_MAX;
 
+	if (len > AS_REC_MAX) /* one is more by the longest record there is */
+		most--;
+
 	if (hello && r->spoil == SPOIL_RECORDS && len > DIFFER_RECORDS_MAX &&
 	    len < DIFFER_HELLO_MAX - 200 * AS_REC_HLEN) {
 		r->spoilt = true;
@@ -143,13 +158,24 @@ static inline uint32_t differ_records(struct differ_run *r, struct dice *d, bool
 	return dice_range(d, 1, dice_chance(d, 50) && most > 4 ? 4 : most);
 }
 
+/* @number records of a ClientHello are in wire[], and with them @have bytes of the message:
+ * is that enough to tell that a bound is passed? */
+static inline void differ_enough(struct differ_run *r, uint32_t number, uint32_t have)
+{
+	bool records = r->spoil == SPOIL_RECORDS && number > DIFFER_RECORDS_MAX;
+	bool length = r->spoil == SPOIL_LONG && have >= AS_HS_HLEN;
+
+	if (!r->enough && (records || length))
+		r->enough = r->wire_len;
+}
+
 /* Put a part behind what is in wire[], in records if it is a handshake message. */
 static inline void differ_wire(struct differ_run *r, struct differ_case *c,
 			       const struct differ_part *p)
 {
 	static uint8_t mark[DIFFER_ROOM + 1];
 	const uint8_t *from = c->bytes + p->at;
-	uint32_t records, start = 0;
+	uint32_t records, start = 0, number = 0;
 
 	if (!p->handshake) {
 		memcpy(r->wire + r->wire_len, from, p->len);
@@ -175,6 +201,8 @@ static inline void differ_wire(struct differ_run *r, struct differ_case *c,
 		memcpy(to + AS_REC_HLEN, from + start, len);
 		r->wire_len += AS_REC_HLEN + len;
 		start = i;
+		if (p->hello)
+			differ_enough(r, ++number, i);
 	}
 }
 
@@ -318,7 +346,10 @@ static inline void differ_turn(struct differ_run *r, struct differ_case *c, bool
 		differ_conflict(r, &c->dice);
 	} else if (hello && r->spoil == SPOIL_MISSING) {
 		differ_lose(r, &c->dice);
-	} else if (r->cut && handshake && r->spoil != SPOIL_RECORDS) {
+	} else if (r->enough) {
+		while (r->piece[r->pieces - 1].off >= r->enough)
+			r->pieces--;
+	} else if (r->cut && handshake) {
 		differ_shuffle(r, &c->dice, stays);
 		r->answer_again |= differ_again(r, &c->dice, stays) && !from_client;
 	}
@@ -334,7 +365,7 @@ static inline uint32_t differ_next(struct differ_run *r, struct differ_case *c, 
 {
 	bool from_client = c->part[i].from_client, hello = false, handshake = false, on;
 
-	r->wire_len = r->first = 0;
+	r->wire_len = r->first = r->enough = 0;
 	do {
 		const struct differ_part *p = &c->part[i++];
 
