@@ -16,7 +16,8 @@ say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n')
 
 BUILD_PACKAGES := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libpcap-dev \
 	libmicrohttpd-dev libmnl-dev libcap-ng-dev uthash-dev
-TEST_PACKAGES := libcmocka-dev clang-14 libclang-rt-14-dev clang-19 clang-format clang-tidy-14 python3 \
+FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
+TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy-14 python3 \
 	python3-jsonschema openssl curl iproute2 ethtool util-linux $(if $(shell command -v node),,nodejs)
 PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
@@ -131,7 +132,8 @@ test: test-deps ## install what the tests need, run every test (root for all of 
 	@tests/run $(UNIT) $(PROG) $(BUILD)/tests/differ tests/fuzz/test_fuzz.py \
 		tests/corpus/test_corpus.py $(LIVE)
 
-fuzz: test-deps ## every fuzzer for FUZZ_SECONDS (60) each; findings in build/fuzz/
+fuzz: deps ## every fuzzer for FUZZ_SECONDS (60) each; findings in build/fuzz/
+	$(call install_packages,$(FUZZ_PACKAGES))
 	+@$(MAKE) -s --no-print-directory $(FUZZ)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz/test_fuzz.py
 

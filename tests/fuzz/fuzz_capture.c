@@ -3,7 +3,7 @@
  * fuzz_capture - a pcap or pcapng file to frames to records, as `read` does it. Every byte
  * of every frame is read; an error is one line.
  */
-#include "check.h"
+#include "small.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -34,7 +34,7 @@ static int take(void *arg, const struct capture_frame *f)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct rig *r = rig_new(RIG_FLOWS);
+	struct rig *r = rig_new(SMALL_FLOWS);
 	char error[512] = "", path[32];
 	static int fd = -1;
 	uint64_t frames;

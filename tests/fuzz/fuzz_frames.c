@@ -14,7 +14,7 @@
  * Every record is held against its form (rig.h), the ledger must balance, and the lines
  * that are made of it must be printable.
  */
-#include "check.h"
+#include "small.h"
 
 #include "format.h"
 
@@ -146,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {.at = data, .left = size};
 	struct craft_conn conns[2] = {craft_ipv4(1), craft_ipv6(2)};
-	struct rig *r = rig_new(RIG_FLOWS);
+	struct rig *r = rig_new(SMALL_FLOWS);
 
 	conns[0].client_seq = conns[1].client_seq = 0xfffffe00; /* it will pass 2^32 */
 	conns[0].server_seq = conns[1].server_seq = 0x50000000;
