@@ -58,7 +58,8 @@ def selected_differs(c, event):
     got = event["tls"]["next_protocol"]
     if not c.in_clear:
         return got is not None and event["alpn"]["evidence"] not in INFERRED
-    if not c.hello:  # what is not known to have been offered is not judged
+    unread = "offered" in c.unsure and event["tls"]["client"]["ech"] is None
+    if not c.hello or unread:  # what is not known to have been offered is not judged
         return got is not None
     want = c.selected[0] if c.selected else b"" if c.selected == [] else None
     return want != (None if got is None else truth.raw(got))
