@@ -16,7 +16,8 @@ say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n')
 
 BUILD_PACKAGES := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libpcap-dev \
 	libmicrohttpd-dev libmnl-dev libcap-ng-dev uthash-dev
-TEST_PACKAGES := libcmocka-dev clang-14 clang-19 clang-format clang-tidy-14 python3 \
+FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
+TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy-14 python3 \
 	python3-jsonschema openssl curl iproute2 nftables ethtool util-linux \
 	$(if $(shell command -v node),,nodejs)
 PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng
@@ -38,6 +39,13 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 PROG := $(patsubst tests/prog/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/test_*.c))
 DOC = $(DESTDIR)$(PREFIX)/share/doc/alpnscope
 LIVE := $(wildcard tests/live/test_*.py)
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)) $(BUILD)/fuzz/seeds
+FUZZ_OBJ := $(MODULES:user/%.c=$(BUILD)/fuzz/%.o)
+FUZZ_CC := clang-14
+# clang does not tell by a macro that it sanitizes, as gcc does.
+FUZZ_CFLAGS = $(CPPFLAGS) -D__SANITIZE_ADDRESS__=1 -Itests/lib -std=gnu11 $(WARN) $(SANITIZE)
+FUZZ_SECONDS ?= 60
+CASES ?= 10000000
 SKEL := $(BUILD)/alpnscope.skel.h
 
 all: $(BUILD)/alpnscope ## build build/alpnscope (the default)
@@ -83,13 +91,59 @@ $(BUILD)/tests/%: tests/prog/%.c $(BUILD)/libtested.a Makefile
 	$(Q)$(CC) $(CPPFLAGS) -Itests/lib -std=gnu11 $(WARN) $(SANITIZE) -MMD -MP -o $@ $< \
 		$(BUILD)/libtested.a $(LDLIBS) -lcmocka
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/san/*.d $(BUILD)/tests/*.d)
+# Fuzzers: clang's libFuzzer over the modules; the differential test is a program of its own.
+$(BUILD)/fuzz/%.o: user/%.c Makefile | $(SKEL)
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-tests: all $(UNIT) $(PROG) ## build the test programs, run none
+$(BUILD)/fuzz/modules.a: $(FUZZ_OBJ)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/fuzz/modules.a Makefile
+	$(say) FUZZ $@
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< \
+		$(BUILD)/fuzz/modules.a $(LDLIBS)
+
+$(BUILD)/fuzz/seeds $(BUILD)/tests/differ: $(BUILD)/libtested.a
+$(BUILD)/fuzz/seeds: tests/fuzz/seeds.c Makefile
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib -std=gnu11 $(WARN) $(SANITIZE) -MMD -MP -o $@ $< \
+		$(BUILD)/libtested.a $(LDLIBS)
+
+$(BUILD)/tests/differ: tests/fuzz/differ.c Makefile
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib -std=gnu11 $(WARN) $(SANITIZE) -MMD -MP -o $@ $< \
+		$(BUILD)/libtested.a $(LDLIBS)
+
+$(BUILD)/fuzz/differ: tests/fuzz/differ.c $(BUILD)/user/native.o Makefile
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/user/native.o
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/san/*.d $(BUILD)/tests/*.d $(BUILD)/fuzz/*.d)
+
+tests: all $(UNIT) $(PROG) $(FUZZ) $(BUILD)/tests/differ ## build the test programs, run none
 
 test: test-deps ## install what the tests need, run every test (root for all of them)
 	+@$(MAKE) -s --no-print-directory tests
-	@tests/run $(UNIT) $(PROG) $(LIVE)
+	@tests/run $(UNIT) $(PROG) $(BUILD)/tests/differ tests/fuzz/test_fuzz.py \
+		tests/corpus/test_corpus.py $(LIVE)
+
+fuzz: deps ## every fuzzer for FUZZ_SECONDS (60) each; findings in build/fuzz/
+	$(call install_packages,$(FUZZ_PACKAGES))
+	+@$(MAKE) -s --no-print-directory $(FUZZ)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) python3 tests/fuzz/test_fuzz.py
+
+fuzz-keep: ## merge what the fuzzers found into tests/fuzz/corpus/
+	@python3 tests/fuzz/test_fuzz.py --keep
+
+differ: deps ## CASES (10000000) random handshakes, cut, against the same sent whole
+	+@$(MAKE) -s --no-print-directory $(BUILD)/fuzz/differ
+	@$(BUILD)/fuzz/differ --cases $(CASES)
 
 run: deps ## install what building needs, build, observe this host (root)
 	+@$(MAKE) -s --no-print-directory all
@@ -134,6 +188,6 @@ clean: ## remove build/, the tests' servers too
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-.PHONY: all tests test test-deps run deps install uninstall clean help
+.PHONY: all tests test test-deps fuzz fuzz-keep differ run deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -344,7 +344,7 @@ static inline void rig_free(struct rig *r)
 }
 
 /* The teardown of a group of tests. */
-static int rig_done(void **state)
+static inline int rig_done(void **state)
 {
 	rig_destroy();
 	return twin_report(state);
