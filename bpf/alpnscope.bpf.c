@@ -5,7 +5,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "alpnscope/engine.h"
-#include "target.bpf.h"
+#include "tc.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 
