@@ -16,10 +16,13 @@ struct alpnscope_bpf; /* the generated skeleton */
  * struct program_config - how to load.
  * @flows: handshakes in progress that the table holds, PROGRAM_FLOWS_MIN..MAX
  * @testing: for BPF_PROG_TEST_RUN: the clock is skel->bss->test_now
+ * @xdp, @tap: the programs for --hook xdp and --tap, which are not loaded otherwise. @xdp
+ *             needs Linux 5.18: errno is EOPNOTSUPP before.
  */
 struct program_config {
 	uint32_t flows;
 	bool testing;
+	bool xdp, tap;
 };
 
 /**
