@@ -53,7 +53,14 @@ static const struct option_def defs[] = {
 	 "its path (default " HTTP_TELEMETRY_DEFAULT ")"},
 	{0, "socket", "PATH", LIVE | FOR_DOCTOR, set_socket,
 	 "the agent's socket (default " CONTROL_PATH ")"},
-	{0, "hook", "HOW", LIVE | FOR_DOCTOR, set_hook, "auto (the default), tcx or clsact"},
+	{0, "tap", "IFACE", LIVE, set_tap,
+	 "a mirror port (SPAN), both directions arriving (repeatable):\n"
+	 "promiscuous, and DROPS all that arrives once it was seen;\n"
+	 "refused if the interface has an address, a default route\n"
+	 "or a master; alone unless -i is given too"},
+	{0, "hook", "HOW", LIVE | FOR_DOCTOR, set_hook,
+	 "auto (the default), tcx, clsact, or xdp for what arrives\n"
+	 "(Linux 5.18; may change a device's offloads and MTU)"},
 	{0, "flow-table", "N", LIVE | FOR_DOCTOR, set_flows,
 	 "handshakes in progress to have room for (default 16384)"},
 	{'q', "quiet", NULL, EVENTS, set_quiet, "no chatter on stderr, errors only"},
@@ -153,6 +160,26 @@ static const struct option_def *def_of(int code)
 		if (code == (int)(256 + i) || (defs[i].letter && code == defs[i].letter))
 			return &defs[i];
 	return NULL;
+}
+
+static bool is_listed(const char *const *list, unsigned int count, const char *name)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (!strcmp(list[i], name))
+			return true;
+	return false;
+}
+
+bool options_taps(const struct options *o, const char *name)
+{
+	return is_listed(o->tap, o->taps, name);
+}
+
+bool options_observes(const struct options *o, const char *name)
+{
+	if (options_taps(o, name) || is_listed(o->interface, o->interfaces, name))
+		return true;
+	return o->any || (!o->interfaces && !o->taps);
 }
 
 static void defaults(struct options *o)
@@ -262,6 +289,12 @@ int options_parse(struct options *o, unsigned int command, const char *name, con
 		log_error("%s: -q and -v contradict each other; give one of them", name);
 		return EXIT_USAGE;
 	}
+	for (unsigned int i = 0; i < o->interfaces; i++)
+		if (options_taps(o, o->interface[i])) {
+			log_error("%s: -i %s and --tap %s contradict each other; give one of them",
+				  name, o->interface[i], o->interface[i]);
+			return EXIT_USAGE;
+		}
 	log_set_level(o->quiet ? LOG_QUIET : o->verbose ? LOG_VERBOSE : LOG_NORMAL);
 	code = operands(o, name, operand, argc, argv);
 	if (code < 0)
