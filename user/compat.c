@@ -245,6 +245,7 @@ int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct com
 		return number;
 	*c = (struct compat_clsact){.ifindex = ifindex,
 				    .created = true,
+				    .side = {in_fd >= 0, out_fd >= 0},
 				    .handle = FILTER_HANDLE + 2 * (uint32_t)number};
 	err = bpf_tc_hook_create(&hook);
 	if (err == -EEXIST)
@@ -286,8 +287,10 @@ void compat_clsact_detach(const struct compat_clsact *c)
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)c->ifindex,
 			    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
 
-	filter_detach(c->ifindex, BPF_TC_INGRESS, c->handle);
-	filter_detach(c->ifindex, BPF_TC_EGRESS, c->handle);
+	if (c->side[COMPAT_INGRESS])
+		filter_detach(c->ifindex, BPF_TC_INGRESS, c->handle);
+	if (c->side[COMPAT_EGRESS])
+		filter_detach(c->ifindex, BPF_TC_EGRESS, c->handle);
 	if (c->created && is_empty(c->ifindex))
 		bpf_tc_hook_destroy(&hook);
 }

@@ -25,10 +25,12 @@ unsigned int compat_tcx_list(unsigned int ifindex, enum compat_side side,
  * struct compat_clsact - our filters on one interface's clsact qdisc.
  * @created: the qdisc is an agent's: ours, or that of another, alive or crashed
  * @handle: of both filters
+ * @side: by enum compat_side, where there is one
  */
 struct compat_clsact {
 	unsigned int ifindex;
 	bool created;
+	bool side[2];
 	uint32_t handle;
 };
 

@@ -15,23 +15,53 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What is looked for in the kernel's answers about @ifindex. */
+/**
+ * struct tie - how this host lives by @ifindex.
+ * @master: the bridge or bond whose port it is; @upper: a VLAN or macvlan device on it
+ * @route: a default route goes out there
+ */
 struct tie {
 	unsigned int ifindex;
-	unsigned int master;
+	unsigned int master, upper;
 	bool route;
 };
 
-static int note_link(const struct nlmsghdr *nlh, void *arg)
+/* A veth names its peer as a VLAN device names what it is on. */
+static bool is_veth(const struct nlattr *linkinfo)
 {
-	struct tie *t = arg;
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
+	mnl_attr_for_each_nested(attr, linkinfo)
 	{
-		if (mnl_attr_get_type(attr) == IFLA_MASTER)
-			t->master = mnl_attr_get_u32(attr);
+		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+			return !strcmp(mnl_attr_get_str(attr), "veth");
 	}
+	return false;
+}
+
+static int note_link(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *attr;
+	bool below = false, elsewhere = false;
+	struct tie *t = arg;
+
+	mnl_attr_for_each(attr, nlh, sizeof(*ifi))
+	{
+		uint16_t type = mnl_attr_get_type(attr);
+
+		if (type == IFLA_MASTER && ifi->ifi_index == (int)t->ifindex)
+			t->master = mnl_attr_get_u32(attr);
+		else if (type == IFLA_LINK)
+			below = mnl_attr_get_u32(attr) == t->ifindex;
+		else if (type == IFLA_LINK_NETNSID) /* the number is another namespace's */
+			elsewhere = true;
+		else if (type == IFLA_LINKINFO && is_veth(attr))
+			elsewhere = true;
+	}
+	/* lo and the like name themselves. */
+	if (below && !elsewhere && ifi->ifi_index != (int)t->ifindex)
+		t->upper = (unsigned int)ifi->ifi_index;
 	return MNL_CB_OK;
 }
 
@@ -66,19 +96,16 @@ static int note_route(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
-/* Ask for one link, or for all routes. 0 or -errno. */
-static int ask(struct mnl_socket *nl, uint16_t type, uint16_t flags, struct tie *t)
+/* Go through all links, or all routes. 0 or -errno. */
+static int dump(struct mnl_socket *nl, uint16_t type, struct tie *t)
 {
 	char buf[32768] = {0};
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct ifinfomsg *ifi; /* the longer of the two */
 	int rc = MNL_CB_OK;
 
 	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
-	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
-	if (type == RTM_GETLINK)
-		ifi->ifi_index = (int)t->ifindex;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg)); /* the longer of the two */
 	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
 		return -errno;
 	while (rc == MNL_CB_OK) {
@@ -97,9 +124,9 @@ static int find_ties(struct tie *t)
 	int err = !nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) ? -errno : 0;
 
 	if (!err)
-		err = ask(nl, RTM_GETLINK, NLM_F_ACK, t);
+		err = dump(nl, RTM_GETLINK, t);
 	if (!err)
-		err = ask(nl, RTM_GETROUTE, NLM_F_DUMP, t);
+		err = dump(nl, RTM_GETROUTE, t);
 	if (nl)
 		mnl_socket_close(nl);
 	return err;
@@ -120,54 +147,69 @@ static bool address_text(const struct sockaddr *sa, char text[INET6_ADDRSTRLEN])
 	return false;
 }
 
-/* Has @name one? 0 or -errno; @text is empty when it has none. */
-static int find_address(const char *name, char text[INET6_ADDRSTRLEN])
+static bool find_address(const char *name, char text[INET6_ADDRSTRLEN])
 {
 	struct ifaddrs *all, *a;
+	bool found = false;
 
-	*text = '\0';
 	if (getifaddrs(&all))
-		return -errno;
-	for (a = all; a && !*text; a = a->ifa_next)
-		if (!strcmp(a->ifa_name, name) && !address_text(a->ifa_addr, text))
-			*text = '\0';
+		return false;
+	for (a = all; a && !found; a = a->ifa_next)
+		found = !strcmp(a->ifa_name, name) && address_text(a->ifa_addr, text);
 	freeifaddrs(all);
-	return 0;
+	return found;
+}
+
+/* Why not; *next is what to do about it. NULL when nothing speaks against it. */
+static const char *objection(const struct tie *t, const char *name, const char **next)
+{
+	static char why[64 + INET6_ADDRSTRLEN], how[64];
+	char address[INET6_ADDRSTRLEN], other[IF_NAMESIZE];
+
+	*next = how;
+	if (find_address(name, address)) {
+		snprintf(why, sizeof(why), "it has the address %s", address);
+		snprintf(how, sizeof(how), "ip addr del");
+	} else if (t->route) {
+		snprintf(why, sizeof(why), "a default route goes out there");
+		snprintf(how, sizeof(how), "ip route del");
+	} else if (t->master) {
+		snprintf(why, sizeof(why), "it is a port of %s",
+			 if_indextoname(t->master, other) ? other : "another one");
+		snprintf(how, sizeof(how), "ip link set %s nomaster", name);
+	} else if (t->upper) {
+		if (!if_indextoname(t->upper, other))
+			snprintf(other, sizeof(other), "another one");
+		snprintf(why, sizeof(why), "%s is on top of it", other);
+		snprintf(how, sizeof(how), "ip link del %s", other);
+	} else {
+		return NULL;
+	}
+	return why;
 }
 
 int tap_check(unsigned int ifindex, const char *name, char *error, size_t size)
 {
 	struct tie t = {.ifindex = ifindex};
-	char address[INET6_ADDRSTRLEN], master[IF_NAMESIZE];
-	int err = find_address(name, address);
+	const char *why, *next;
+	int err = find_ties(&t);
 
-	if (!err)
-		err = find_ties(&t);
-	if (err)
-		snprintf(error, size, "cannot tap %s: its addresses and routes: %s", name,
-			 strerror(-err));
-	else if (*address)
-		snprintf(error, size,
-			 "cannot tap %s: it has the address %s, and a tap drops all that arrives; "
-			 "take it away if this is a mirror port (`ip addr del`), else observe: "
-			 "-i %s",
-			 name, address, name);
-	else if (t.route)
-		snprintf(error, size,
-			 "cannot tap %s: a default route goes out there, and a tap drops all "
-			 "that arrives; take it away if this is a mirror port (`ip route del`), "
-			 "else observe: -i %s",
-			 name, name);
-	else if (t.master)
-		snprintf(error, size,
-			 "cannot tap %s: it is a port of %s, which would get nothing any more; "
-			 "take it out if this is a mirror port (`ip link set %s nomaster`), else "
-			 "observe: -i %s",
-			 name, if_indextoname(t.master, master) ? master : "another interface",
-			 name, name);
-	else
+	if (err) {
+		snprintf(
+			error, size,
+			"cannot tap %s: what depends on it cannot be found out: rtnetlink: %s; try "
+			"again, and check that AF_NETLINK sockets are allowed here",
+			name, strerror(-err));
+		return err;
+	}
+	why = objection(&t, name, &next);
+	if (!why)
 		return 0;
-	return err ? err : -EBUSY;
+	snprintf(error, size,
+		 "cannot tap %s: %s, and a tap drops all that arrives; end that if it is a mirror "
+		 "port (`%s`), else observe it: -i %s",
+		 name, why, next, name);
+	return -EBUSY;
 }
 
 int tap_promiscuous(unsigned int ifindex)

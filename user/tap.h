@@ -10,7 +10,8 @@
  * @error: when not, one line: the interface, why not, the next step
  *
  * No while this host lives by them: it has an address (other than an IPv6 link-local one, which
- * every interface has), a default route goes out there, or it is a port of a bridge or bond.
+ * every interface has), a default route goes out there, it is a port of a bridge or bond, or a
+ * VLAN or macvlan device of this network namespace is on top of it.
  * Returns 0 or -errno, -EBUSY for such an interface.
  */
 int tap_check(unsigned int ifindex, const char *name, char *error, size_t error_size);
