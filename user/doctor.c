@@ -138,6 +138,10 @@ void doctor_refused(struct doctor_finding *f, int err, uint32_t flows)
 			    "not loaded: %s; give what the lines above miss; -v shows the "
 			    "kernel's own words",
 			    strerror(err));
+	else if (err == EOPNOTSUPP)
+		doctor_find(f, DOCTOR_NO,
+			    "not loaded: this kernel has no bpf_xdp_load_bytes (it came with Linux "
+			    "5.18); leave out --hook xdp");
 	else if (err == ENOMEM || err == E2BIG)
 		doctor_find(f, DOCTOR_NO, "not loaded: %s; give a smaller --flow-table than %u",
 			    strerror(err), flows);

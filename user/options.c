@@ -241,6 +241,23 @@ static void warn_unregistered(const struct options *o, const char *name)
 	}
 }
 
+/* Options that are right each, and not together; it is said. */
+static bool contradicts(const struct options *o, const char *name)
+{
+	if (o->quiet && o->verbose) {
+		log_error("%s: -q and -v contradict each other; give one of them", name);
+		return true;
+	}
+	for (unsigned int i = 0; i < o->interfaces; i++) {
+		if (!options_taps(o, o->interface[i]))
+			continue;
+		log_error("%s: -i %s and --tap %s contradict each other; give one of them", name,
+			  o->interface[i], o->interface[i]);
+		return true;
+	}
+	return false;
+}
+
 static int operands(struct options *o, const char *name, const char *operand, int argc, char **argv)
 {
 	int left = argc - optind;
@@ -285,16 +302,8 @@ int options_parse(struct options *o, unsigned int command, const char *name, con
 			return EXIT_USAGE;
 		}
 	}
-	if (o->quiet && o->verbose) {
-		log_error("%s: -q and -v contradict each other; give one of them", name);
+	if (contradicts(o, name))
 		return EXIT_USAGE;
-	}
-	for (unsigned int i = 0; i < o->interfaces; i++)
-		if (options_taps(o, o->interface[i])) {
-			log_error("%s: -i %s and --tap %s contradict each other; give one of them",
-				  name, o->interface[i], o->interface[i]);
-			return EXIT_USAGE;
-		}
 	log_set_level(o->quiet ? LOG_QUIET : o->verbose ? LOG_VERBOSE : LOG_NORMAL);
 	code = operands(o, name, operand, argc, argv);
 	if (code < 0)

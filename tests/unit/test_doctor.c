@@ -162,6 +162,8 @@ static void test_refused(void **state)
 	(void)state;
 	doctor_refused(&f, EPERM, 16384);
 	EXPECT(&f, DOCTOR_NO, "not permitted", "above");
+	doctor_refused(&f, EOPNOTSUPP, 16384);
+	EXPECT(&f, DOCTOR_NO, "5.18", "leave out --hook xdp");
 	doctor_refused(&f, ENOMEM, 1048576);
 	EXPECT(&f, DOCTOR_NO, "memory", "--flow-table", "1048576");
 	doctor_refused(&f, EINVAL, 16384);
