@@ -46,6 +46,7 @@ FUZZ_CC := clang-14
 FUZZ_CFLAGS = $(CPPFLAGS) -D__SANITIZE_ADDRESS__=1 -Itests/lib -std=gnu11 $(WARN) $(SANITIZE)
 FUZZ_SECONDS ?= 60
 CASES ?= 10000000
+BPF_OBJ := $(BUILD)/alpnscope.bpf.o $(BUILD)/alpnscope_xdp.bpf.o # the first defines the maps
 SKEL := $(BUILD)/alpnscope.skel.h
 
 all: $(BUILD)/alpnscope ## build build/alpnscope (the default)
@@ -59,12 +60,16 @@ $(BUILD)/user/%.o: user/%.c Makefile | $(SKEL)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/alpnscope.bpf.o: bpf/alpnscope.bpf.c Makefile
+$(BUILD)/%.bpf.o: bpf/%.bpf.c Makefile
 	$(say) BPF $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(SKEL): $(BUILD)/alpnscope.bpf.o
+# One object: the programs at TC and XDP share their maps.
+$(BUILD)/linked.o: $(BPF_OBJ)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(SKEL): $(BUILD)/linked.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name alpnscope_bpf > $@.tmp
 	$(Q)mv $@.tmp $@

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* alpnscope.bpf.c - the entry points. They look and always let the packet pass. */
+/* alpnscope.bpf.c - the entry points at TC. They look and always let the packet pass, but
+ * for that of a mirror port (--tap). */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 
 #include "alpnscope/engine.h"
-#include "target.bpf.h"
+#include "tc.bpf.h"
 
 char _license[] SEC("license") = "GPL";
 
@@ -31,6 +32,14 @@ SEC("tc")
 int alpnscope_out(struct __sk_buff *skb)
 {
 	return look(skb, AS_EGRESS, 1);
+}
+
+/* A mirror port: its frames are copies for us to look at, and nobody else's. */
+SEC("tc")
+int alpnscope_tap(struct __sk_buff *skb)
+{
+	look(skb, AS_INGRESS, 1);
+	return TC_ACT_SHOT;
 }
 
 /* Devices without a link header: tun, wireguard, ipip. */

@@ -1,49 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* target.bpf.h - port.h's functions for TC programs; `env` is the skb. */
+/* target.bpf.h - port.h's functions over the maps, the same for every hook. tc.bpf.h and
+ * xdp.bpf.h have those that depend on what a frame is. */
 #ifndef ALPNSCOPE_TARGET_BPF_H
 #define ALPNSCOPE_TARGET_BPF_H
 
-#include <bpf/bpf_core_read.h>
-
 #include "maps.bpf.h"
-
-/* The few kernel fields that tell who sends a frame, found by CO-RE (BTF). */
-typedef struct {
-	int owned;
-} __attribute__((preserve_access_index)) socket_lock_t;
-
-struct sock {
-	socket_lock_t sk_lock;
-} __attribute__((preserve_access_index));
-
-struct task_struct {
-	int tgid;
-	struct task_struct *group_leader;
-	char comm[16];
-} __attribute__((preserve_access_index));
-
-AS_INLINE void as_frame(AS_ENV *env, struct as_frame *frame)
-{
-	frame->env = env;
-	frame->data = (const __u8 *)(long)env->data;
-	frame->data_end = (const __u8 *)(long)env->data_end;
-	frame->len = env->len;
-}
-
-AS_INLINE int as_load(AS_ENV *env, __u32 off, void *dst, __u32 len)
-{
-	return (int)bpf_skb_load_bytes(env, off, dst, len);
-}
 
 AS_INLINE __u64 as_time(AS_ENV *env)
 {
 	(void)env;
 	return testing ? test_now : bpf_ktime_get_ns();
-}
-
-AS_INLINE __u32 as_ifindex(AS_ENV *env)
-{
-	return env->ifindex;
 }
 
 AS_INLINE __u64 as_seed(AS_ENV *env)
@@ -163,30 +129,6 @@ AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size)
 	if (!rc && !sleeps && asleep)
 		as_wake();
 	return (int)rc;
-}
-
-/* The current task is the sender only while it holds the socket: a softirq transmits for
- * whoever happens to be on the CPU. */
-AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner)
-{
-	struct task_struct *task;
-	struct sock *sk;
-
-	if (testing)
-		return;
-	if (!env->sk)
-		return;
-	/* A TCP socket, and not the packet socket or tap that put the frame here for
-	 * somebody else. A tcp_sock begins with its sock. */
-	sk = (struct sock *)bpf_skc_to_tcp_sock(env->sk);
-	if (!sk)
-		return;
-	owner->cookie = bpf_get_socket_cookie(env);
-	if (!sk->sk_lock.owned)
-		return;
-	task = (struct task_struct *)bpf_get_current_task();
-	owner->pid = (__u32)BPF_CORE_READ(task, tgid);
-	BPF_CORE_READ_INTO(&owner->comm, task, group_leader, comm);
 }
 
 #endif

@@ -48,11 +48,12 @@ struct agent {
 
 /* ---- what the parts call ---- */
 
-static bool is_local(const void *arg, const uint8_t addr[16])
+static bool is_local(const void *arg, unsigned int ifindex, const uint8_t addr[16])
 {
 	const struct agent *a = arg;
+	const char *name = netif_name(a->netif, ifindex);
 
-	return netif_is_local(a->netif, addr);
+	return netif_is_local(a->netif, addr) && !(name && options_taps(a->opt, name));
 }
 
 static const char *ifname(const void *arg, unsigned int ifindex)
@@ -132,28 +133,23 @@ static void on_time(void *arg, uint32_t ready)
 
 /* ---- interfaces ---- */
 
-static bool is_wanted(const struct agent *a, const char *name)
-{
-	if (!a->opt->interfaces)
-		return true;
-	for (unsigned int i = 0; i < a->opt->interfaces; i++)
-		if (!strcmp(a->opt->interface[i], name))
-			return true;
-	return false;
-}
-
 static int observe(struct agent *a, const struct netif_link *link)
 {
-	char error[ERROR_MAX];
-	int err =
-		attach_add(a->attach, link->index, link->name, link->arphrd, error, sizeof(error));
+	struct attach_target target = {.ifindex = link->index,
+				       .name = link->name,
+				       .arphrd = link->arphrd,
+				       .tap = options_taps(a->opt, link->name)};
+	char error[ERROR_MAX], how[ATTACH_HOW_MAX];
+	int err = attach_add(a->attach, &target, error, sizeof(error));
 
-	if (!err)
-		log_verbose("observing %s", link->name);
-	else if (err == -EPROTONOSUPPORT && !a->opt->interfaces)
+	if (!err) {
+		attach_describe(a->attach, link->index, how);
+		log_verbose("%s %s by %s", target.tap ? "tapping" : "observing", link->name, how);
+	} else if (err == -EPROTONOSUPPORT && !a->opt->interfaces && !target.tap) {
 		log_verbose("%s", error);
-	else
+	} else {
 		log_error("%s", error);
+	}
 	return err;
 }
 
@@ -161,7 +157,7 @@ static void on_interface(void *arg, const struct netif_change *change)
 {
 	struct agent *a = arg;
 	const struct netif_link *link = change->link;
-	bool wanted = is_wanted(a, link->name);
+	bool wanted = options_observes(a->opt, link->name);
 
 	switch (change->event) {
 	case NETIF_APPEARED:
@@ -187,14 +183,14 @@ static void on_interface(void *arg, const struct netif_change *change)
 /* The interfaces that were named must be there, now. */
 static int check_named(const struct agent *a)
 {
-	for (unsigned int i = 0; i < a->opt->interfaces; i++) {
-		const char *name = a->opt->interface[i];
+	for (unsigned int i = 0; i < a->opt->interfaces + a->opt->taps; i++) {
+		bool tap = i >= a->opt->interfaces;
+		const char *name = tap ? a->opt->tap[i - a->opt->interfaces] : a->opt->interface[i];
 		const struct netif_link *link = netif_by_name(a->netif, name);
 
 		if (!link) {
-			log_error("cannot attach to %s: no such interface; `alpnscope doctor` "
-				  "lists them",
-				  name);
+			log_error("cannot %s %s: no such interface; `alpnscope doctor` lists them",
+				  tap ? "tap" : "attach to", name);
 			return -ENODEV;
 		}
 		if (!link->up)
@@ -207,7 +203,7 @@ static int check_attached(const struct agent *a)
 {
 	struct attach_count n = attach_counts(a->attach);
 
-	if (n.attached || (a->opt->interfaces && !n.failed && !n.skipped))
+	if (n.attached || (a->opt->interfaces + a->opt->taps && !n.failed && !n.skipped))
 		return 0;
 	if (!n.failed && !n.skipped)
 		log_error("no interface is up to observe; bring one up (`ip link set lo up`) or "
@@ -324,7 +320,10 @@ static int start_services(struct agent *a)
 
 static int start_kernel(struct agent *a)
 {
-	struct program_config config = {.flows = a->opt->flows, .slots = a->opt->slots};
+	struct program_config config = {.flows = a->opt->flows,
+					.slots = a->opt->slots,
+					.xdp = a->opt->hook == ATTACH_XDP,
+					.tap = a->opt->taps > 0};
 	char error[ERROR_MAX];
 
 	a->skel = program_load(&config, error, sizeof(error));

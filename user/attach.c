@@ -11,14 +11,29 @@
 
 #include "alpnscope.skel.h"
 #include "compat.h"
+#include "tap.h"
+#include "xdp.h"
 
-enum state { ATTACHED_TCX, ATTACHED_CLSACT, FAILED, SKIPPED };
+#define NONE -1 /* no fd */
 
+enum state { ATTACHED, FAILED, SKIPPED };
+
+/**
+ * struct port - one interface.
+ * @link: tcx links
+ * @filters: clsact has ours
+ * @xdp: fd NONE without
+ * @promisc: tap_promiscuous()
+ */
 struct port {
 	unsigned int ifindex;
 	enum state state;
-	int link[2]; /* tcx */
+	bool tap;
+	int link[2];
+	bool filters;
 	struct compat_clsact clsact;
+	struct xdp_link xdp;
+	int promisc;
 	UT_hash_handle hh;
 };
 
@@ -58,14 +73,23 @@ struct attach *attach_new(struct alpnscope_bpf *skel, enum attach_hook hook)
 	return a;
 }
 
+static void shut(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = NONE;
+}
+
+/* Undo what was attached, all of it or the part that was. */
 static void detach(struct port *p, bool gone)
 {
-	if (p->state == ATTACHED_TCX) {
-		close(p->link[COMPAT_INGRESS]);
-		close(p->link[COMPAT_EGRESS]);
-	} else if (p->state == ATTACHED_CLSACT && !gone) {
+	shut(&p->link[COMPAT_INGRESS]);
+	shut(&p->link[COMPAT_EGRESS]);
+	shut(&p->xdp.fd);
+	shut(&p->promisc);
+	if (p->filters && !gone)
 		compat_clsact_detach(&p->clsact);
-	}
+	p->filters = false;
 }
 
 void attach_free(struct attach *a)
@@ -82,44 +106,80 @@ void attach_free(struct attach *a)
 	free(a);
 }
 
-static int attach_tcx(struct port *p, int in_fd, int out_fd)
+/* An fd of NONE leaves a side out. 0 or -errno; what is attached then goes by detach(). */
+static int attach_tcx(struct port *p, const int fd[2])
 {
-	int fd = compat_tcx_attach(in_fd, p->ifindex, COMPAT_INGRESS);
+	for (int side = COMPAT_INGRESS; side <= COMPAT_EGRESS; side++) {
+		int link = NONE;
 
-	if (fd < 0)
-		return fd;
-	p->link[COMPAT_INGRESS] = fd;
-	fd = compat_tcx_attach(out_fd, p->ifindex, COMPAT_EGRESS);
-	if (fd < 0) {
-		close(p->link[COMPAT_INGRESS]);
-		return fd;
+		if (fd[side] >= 0) {
+			link = compat_tcx_attach(fd[side], p->ifindex, (enum compat_side)side);
+			if (link < 0)
+				return link;
+		}
+		p->link[side] = link;
 	}
-	p->link[COMPAT_EGRESS] = fd;
-	p->state = ATTACHED_TCX;
 	return 0;
 }
 
-static int attach_port(struct attach *a, struct port *p, enum attach_kind kind)
+static int attach_tc(struct attach *a, struct port *p, const int fd[2])
+{
+	int err = a->hook == ATTACH_CLSACT ? -EOPNOTSUPP : attach_tcx(p, fd);
+
+	if (!err) {
+		a->hook_name = "tcx";
+		compat_clsact_clean(p->ifindex);
+	} else if (a->hook != ATTACH_TCX && err == -EOPNOTSUPP) {
+		err = compat_clsact_attach(fd[COMPAT_INGRESS], fd[COMPAT_EGRESS], p->ifindex,
+					   &p->clsact);
+		p->filters = !err;
+		if (!err)
+			a->hook_name = "clsact";
+	}
+	return err;
+}
+
+/* The programs at TC; NONE where there is to be none. */
+static void choose(const struct attach *a, const struct port *p, enum attach_kind kind, int fd[2])
 {
 	const struct bpf_program *in =
 		kind == ATTACH_IP ? a->skel->progs.alpnscope_in3 : a->skel->progs.alpnscope_in;
 	const struct bpf_program *out =
 		kind == ATTACH_IP ? a->skel->progs.alpnscope_out3 : a->skel->progs.alpnscope_out;
-	int in_fd = bpf_program__fd(in), out_fd = bpf_program__fd(out);
-	int err = -EOPNOTSUPP;
 
-	if (a->hook != ATTACH_CLSACT)
-		err = attach_tcx(p, in_fd, out_fd);
+	if (p->tap)
+		in = a->skel->progs.alpnscope_tap;
+	fd[COMPAT_INGRESS] = p->xdp.fd >= 0 ? NONE : bpf_program__fd(in);
+	fd[COMPAT_EGRESS] = p->tap ? NONE : bpf_program__fd(out);
+}
+
+static int attach_xdp(const struct attach *a, struct port *p)
+{
+	const struct bpf_program *prog =
+		p->tap ? a->skel->progs.alpnscope_xtap : a->skel->progs.alpnscope_xdp;
+
+	return xdp_attach(bpf_program__fd(prog), p->ifindex, &p->xdp);
+}
+
+static int attach_port(struct attach *a, struct port *p, const struct attach_target *t)
+{
+	/* On lo and on raw IP XDP would be generic, and gain nothing. */
+	bool xdp = a->hook == ATTACH_XDP && t->arphrd == ARPHRD_ETHER;
+	int err = xdp ? attach_xdp(a, p) : 0;
+	int fd[2];
+
 	if (!err) {
-		a->hook_name = "tcx";
-		compat_clsact_clean(p->ifindex);
-	} else if (a->hook != ATTACH_TCX && err == -EOPNOTSUPP) {
-		err = compat_clsact_attach(in_fd, out_fd, p->ifindex, &p->clsact);
-		if (!err) {
-			p->state = ATTACHED_CLSACT;
-			a->hook_name = "clsact";
-		}
+		choose(a, p, attach_kind(t->arphrd), fd);
+		err = attach_tc(a, p, fd);
 	}
+	if (!err && xdp)
+		a->hook_name = "xdp";
+	if (!err && p->tap) {
+		p->promisc = tap_promiscuous(p->ifindex);
+		err = p->promisc < 0 ? p->promisc : 0;
+	}
+	if (err)
+		detach(p, false);
 	return err;
 }
 
@@ -135,6 +195,7 @@ static struct port *port_of(struct attach *a, unsigned int ifindex)
 		return NULL;
 	p->ifindex = ifindex;
 	p->state = FAILED;
+	p->link[COMPAT_INGRESS] = p->link[COMPAT_EGRESS] = p->xdp.fd = p->promisc = NONE;
 	HASH_ADD(hh, a->ports, ifindex, sizeof(p->ifindex), p);
 	return p;
 }
@@ -157,40 +218,73 @@ static const char *cause(int err)
 	}
 }
 
-int attach_add(struct attach *a, unsigned int ifindex, const char *name, uint16_t arphrd,
-	       char *error, size_t size)
+/* One line for the error of attach_port(). */
+static void say(const struct attach_target *t, int err, char *error, size_t size)
 {
-	enum attach_kind kind = attach_kind(arphrd);
-	struct port *p = port_of(a, ifindex);
+	const char *verb = t->tap ? "tap" : "attach to";
+	struct xdp_program other;
+
+	if (err == -EOPNOTSUPP)
+		snprintf(error, size,
+			 "cannot %s %s: this kernel has no tcx (it came with Linux 6.6); "
+			 "leave out --hook tcx",
+			 verb, t->name);
+	else if (err == -EALREADY && xdp_find(t->ifindex, &other))
+		snprintf(error, size,
+			 "cannot %s %s: the XDP program %s (id %u) is on it, and is not replaced; "
+			 "leave out --hook xdp, or end that one",
+			 verb, t->name, *other.name ? other.name : "of somebody else", other.id);
+	else if (err == -EPERM && t->tap)
+		snprintf(error, size,
+			 "cannot tap %s: %s; it takes CAP_NET_ADMIN, and CAP_NET_RAW for "
+			 "promiscuous mode: run as root, or grant them",
+			 t->name, strerror(-err));
+	else
+		snprintf(error, size, "cannot %s %s: %s; `alpnscope doctor` tells more", verb,
+			 t->name, cause(err));
+}
+
+/* Can it be observed at all? 0, or -errno with @error. */
+static int check(const struct attach_target *t, char *error, size_t size)
+{
+	if (t->tap && t->arphrd != ARPHRD_ETHER) {
+		snprintf(error, size,
+			 "cannot tap %s: it is not Ethernet, as a mirror port is; observe it: "
+			 "-i %s",
+			 t->name, t->name);
+		return -EPROTONOSUPPORT;
+	}
+	if (t->tap)
+		return tap_check(t->ifindex, t->name, error, size);
+	if (attach_kind(t->arphrd) != ATTACH_UNKNOWN)
+		return 0;
+	snprintf(error, size,
+		 "cannot attach to %s: frames of hardware type %u are not read; observe the "
+		 "interface that its traffic goes on to",
+		 t->name, t->arphrd);
+	return -EPROTONOSUPPORT;
+}
+
+int attach_add(struct attach *a, const struct attach_target *t, char *error, size_t size)
+{
+	struct port *p = port_of(a, t->ifindex);
 	int err;
 
 	if (!p) {
-		snprintf(error, size, "cannot attach to %s: out of memory", name);
+		snprintf(error, size, "cannot attach to %s: out of memory", t->name);
 		return -ENOMEM;
 	}
-	if (p->state == ATTACHED_TCX || p->state == ATTACHED_CLSACT)
+	if (p->state == ATTACHED && p->tap == t->tap)
 		return 0;
-	if (kind == ATTACH_UNKNOWN) {
-		p->state = SKIPPED;
-		snprintf(
-			error, size,
-			"cannot attach to %s: frames of hardware type %u are not read; observe the "
-			"interface that its traffic goes on to",
-			name, arphrd);
-		return -EPROTONOSUPPORT;
+	detach(p, false); /* renamed to what --tap names, or from it */
+	p->tap = t->tap;
+	err = check(t, error, size);
+	if (!err) {
+		err = attach_port(a, p, t);
+		if (err)
+			say(t, err, error, size);
 	}
-	err = attach_port(a, p, kind);
-	if (!err)
-		return 0;
-	p->state = FAILED;
-	if (err == -EOPNOTSUPP)
-		snprintf(error, size,
-			 "cannot attach to %s: this kernel has no tcx (it came with Linux 6.6); "
-			 "leave out --hook tcx",
-			 name);
-	else
-		snprintf(error, size, "cannot attach to %s: %s; `alpnscope doctor` tells more",
-			 name, cause(err));
+	p->state = !err ? ATTACHED : err == -EPROTONOSUPPORT ? SKIPPED : FAILED;
 	return err;
 }
 
@@ -211,7 +305,7 @@ struct attach_count attach_counts(const struct attach *a)
 	struct attach_count n = {0};
 
 	for (const struct port *p = a->ports; p; p = p->hh.next) {
-		n.attached += p->state == ATTACHED_TCX || p->state == ATTACHED_CLSACT;
+		n.attached += p->state == ATTACHED;
 		n.failed += p->state == FAILED;
 		n.skipped += p->state == SKIPPED;
 	}
@@ -221,4 +315,27 @@ struct attach_count attach_counts(const struct attach *a)
 const char *attach_hook_name(const struct attach *a)
 {
 	return a->hook_name;
+}
+
+void attach_describe(const struct attach *a, unsigned int ifindex, char how[ATTACH_HOW_MAX])
+{
+	const char *tc = "tcx", *why = "";
+	const struct port *p;
+
+	HASH_FIND(hh, a->ports, &ifindex, sizeof(ifindex), p);
+	if (!p || p->state != ATTACHED) {
+		snprintf(how, ATTACH_HOW_MAX, "none");
+		return;
+	}
+	if (p->filters)
+		tc = "clsact";
+	if (p->xdp.refused)
+		why = strerror(-p->xdp.refused);
+	if (p->xdp.fd < 0)
+		snprintf(how, ATTACH_HOW_MAX, "%s", tc);
+	else
+		snprintf(how, ATTACH_HOW_MAX, "%s XDP%s%s%s%s%s%s",
+			 p->xdp.native ? "native" : "generic", *why ? " (native: " : "", why,
+			 *why ? ")" : "", p->tap ? "" : ", ", p->tap ? "" : tc,
+			 p->tap ? "" : " egress");
 }

@@ -26,6 +26,7 @@
 #include "options.h"
 #include "probe.h"
 #include "program.h"
+#include "xdp.h"
 
 #define ERROR_MAX 512
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
@@ -136,7 +137,8 @@ static double mebibytes(uint64_t bytes)
 
 static void load(struct doctor *d, struct doctor_finding *f)
 {
-	struct program_config config = {.flows = d->opt->flows, .slots = d->opt->slots};
+	struct program_config config = {
+		.flows = d->opt->flows, .slots = d->opt->slots, .xdp = d->opt->hook == ATTACH_XDP};
 	struct timespec from, to;
 	char error[ERROR_MAX];
 
@@ -203,36 +205,50 @@ static void check_programs(struct doctor *d)
 
 /* ---- the hook and the interfaces ---- */
 
-/* Our programs only look: to attach for a moment is harmless. */
-static int try_attach(struct doctor *d, unsigned int ifindex, const char *name, uint16_t arphrd)
+/* Our programs only look: to attach for a moment is harmless. By XDP it may be noticed, and
+ * is done for --hook xdp only. */
+static int try_attach(struct doctor *d, const struct attach_target *target,
+		      char how[ATTACH_HOW_MAX])
 {
 	char error[ERROR_MAX];
-	int err = attach_add(d->attach, ifindex, name, arphrd, error, sizeof(error));
+	int err = attach_add(d->attach, target, error, sizeof(error));
 
-	attach_remove(d->attach, ifindex, false);
+	attach_describe(d->attach, target->ifindex, how);
+	attach_remove(d->attach, target->ifindex, false);
 	return err;
 }
 
 static void check_hook(struct doctor *d)
 {
+	const struct attach_target lo = {
+		.ifindex = if_nametoindex("lo"), .name = "lo", .arphrd = ARPHRD_LOOPBACK};
+	char how[ATTACH_HOW_MAX];
 	struct doctor_finding f;
 	int err;
 
 	if (!d->attach)
 		return;
-	err = try_attach(d, if_nametoindex("lo"), "lo", ARPHRD_LOOPBACK);
+	err = try_attach(d, &lo, how);
 	if (err)
 		doctor_unattached(&f, DOCTOR_NOTE, "lo", err); /* another one may do */
-	else if (!strcmp(attach_hook_name(d->attach), "tcx"))
+	else if (!strcmp(how, "tcx"))
 		doctor_find(&f, DOCTOR_OK,
 			    "tcx: ahead of other programs, gone with the agent even if it "
 			    "crashes");
 	else
 		doctor_find(&f, DOCTOR_OK,
 			    "clsact%s: what a crashed agent leaves, the next one removes",
-			    d->opt->hook == ATTACH_AUTO ? ", as this kernel has no tcx (Linux 6.6)"
-							: "");
+			    d->opt->hook != ATTACH_CLSACT
+				    ? ", as this kernel has no tcx (Linux 6.6)"
+				    : "");
 	say(d, "hook", &f);
+	doctor_xdp(&f, xdp_supported(), d->opt->hook == ATTACH_XDP);
+	say(d, "XDP", &f);
+}
+
+static bool is_ours_by_name(const char *name)
+{
+	return !strncmp(name, "alpnscope_", strlen("alpnscope_"));
 }
 
 /* Is it of an alpnscope that runs? Names need CAP_SYS_ADMIN: without it nothing is. */
@@ -241,12 +257,25 @@ static bool is_ours(uint32_t id)
 	struct bpf_prog_info info = {0};
 	uint32_t len = sizeof(info);
 	int fd = bpf_prog_get_fd_by_id(id);
-	bool ours = fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
-		    !strncmp(info.name, "alpnscope_", strlen("alpnscope_"));
+	bool ours =
+		fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && is_ours_by_name(info.name);
 
 	if (fd >= 0)
 		close(fd);
 	return ours;
+}
+
+static void find_xdp(struct doctor_link *link, unsigned int ifindex)
+{
+	struct xdp_program prog;
+
+	link->mode = xdp_mode(ifindex);
+	if (!xdp_find(ifindex, &prog) || is_ours_by_name(prog.name))
+		return;
+	if (*prog.name)
+		snprintf(link->xdp, sizeof(link->xdp), "%s", prog.name);
+	else
+		snprintf(link->xdp, sizeof(link->xdp), "with id %u", prog.id);
 }
 
 static void count_others(struct doctor_link *link, unsigned int ifindex)
@@ -271,15 +300,17 @@ static void on_interface(void *arg, const struct netif_change *change)
 	struct doctor *d = arg;
 	const struct netif_link *link = change->link;
 	struct doctor_link found = {.name = link->name, .arphrd = link->arphrd, .up = link->up};
+	const struct attach_target target = {
+		.ifindex = link->index, .name = link->name, .arphrd = link->arphrd};
+	char how[ATTACH_HOW_MAX];
 	struct doctor_finding f;
-	uint32_t xdp = 0;
 
 	if (d->attach && link->up && attach_kind(link->arphrd) != ATTACH_UNKNOWN) {
 		found.tried = true;
 		count_others(&found, link->index);
-		found.xdp = !bpf_xdp_query_id((int)link->index, 0, &xdp) && xdp;
-		found.err = try_attach(d, link->index, link->name, link->arphrd);
-		found.hook = attach_hook_name(d->attach);
+		find_xdp(&found, link->index);
+		found.err = try_attach(d, &target, how);
+		found.hook = how;
 		d->observed += !found.err;
 	}
 	doctor_interface(&f, &found);

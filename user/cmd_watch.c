@@ -63,10 +63,9 @@ int cmd_watch(int argc, char **argv)
 		opt.form = OUTPUT_COLUMNS;
 	if (opt.file)
 		return read_capture(&opt);
-	if (opt.interfaces || opt.expects || opt.fail_on_fallback) {
-		log_info("observing by itself: a running agent takes no -i, --expect or --fail-on "
-			 "from "
-			 "watch");
+	if (opt.interfaces || opt.taps || opt.expects || opt.fail_on_fallback) {
+		log_info("observing by itself: a running agent takes no -i, --tap, --expect or "
+			 "--fail-on from watch");
 		return agent_run(&opt, false);
 	}
 	rc = watch_agent(&opt);

@@ -207,13 +207,32 @@ static int adopt(unsigned int ifindex, unsigned int own, bool *created)
 	return 0;
 }
 
-/* One filter list for both sides: that of an `ingress` qdisc, which has no egress. */
-static bool is_one_sided(const struct compat_clsact *c)
+/* One filter list for both sides: that of an `ingress` qdisc, which has no egress. It shows
+ * when one side has our filter, and the other must not have it yet. */
+static bool is_one_sided(const struct compat_clsact *c, enum compat_side other)
 {
 	uint32_t bit = 1U << (c->handle - FILTER_HANDLE);
-	struct filters in, out;
+	struct filters side[2];
 
-	return !list_filters(c->ifindex, &in, &out) && out.agents & bit;
+	return !list_filters(c->ifindex, &side[COMPAT_INGRESS], &side[COMPAT_EGRESS]) &&
+	       side[other].agents & bit;
+}
+
+/* Attach the filters of the sides that are wanted. 0 or -errno. */
+static int attach_filters(const struct compat_clsact *c, int in_fd, int out_fd)
+{
+	bool shared = !c->created && out_fd >= 0;
+	int err = 0;
+
+	if (in_fd >= 0)
+		err = filter_attach(c->ifindex, BPF_TC_INGRESS, in_fd, c->handle);
+	if (!err && shared && in_fd >= 0 && is_one_sided(c, COMPAT_EGRESS))
+		return -EEXIST;
+	if (!err && out_fd >= 0)
+		err = filter_attach(c->ifindex, BPF_TC_EGRESS, out_fd, c->handle);
+	if (!err && shared && in_fd < 0 && is_one_sided(c, COMPAT_INGRESS))
+		return -EEXIST;
+	return err;
 }
 
 int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct compat_clsact *c)
@@ -226,6 +245,7 @@ int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct com
 		return number;
 	*c = (struct compat_clsact){.ifindex = ifindex,
 				    .created = true,
+				    .side = {in_fd >= 0, out_fd >= 0},
 				    .handle = FILTER_HANDLE + 2 * (uint32_t)number};
 	err = bpf_tc_hook_create(&hook);
 	if (err == -EEXIST)
@@ -234,11 +254,7 @@ int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct com
 		return err;
 	if (c->created)
 		c->handle |= FILTER_CREATED;
-	err = filter_attach(ifindex, BPF_TC_INGRESS, in_fd, c->handle);
-	if (!err && !c->created && is_one_sided(c))
-		err = -EEXIST;
-	if (!err)
-		err = filter_attach(ifindex, BPF_TC_EGRESS, out_fd, c->handle);
+	err = attach_filters(c, in_fd, out_fd);
 	if (err)
 		compat_clsact_detach(c);
 	return err;
@@ -271,8 +287,10 @@ void compat_clsact_detach(const struct compat_clsact *c)
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)c->ifindex,
 			    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
 
-	filter_detach(c->ifindex, BPF_TC_INGRESS, c->handle);
-	filter_detach(c->ifindex, BPF_TC_EGRESS, c->handle);
+	if (c->side[COMPAT_INGRESS])
+		filter_detach(c->ifindex, BPF_TC_INGRESS, c->handle);
+	if (c->side[COMPAT_EGRESS])
+		filter_detach(c->ifindex, BPF_TC_EGRESS, c->handle);
 	if (c->created && is_empty(c->ifindex))
 		bpf_tc_hook_destroy(&hook);
 }

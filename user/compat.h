@@ -25,17 +25,21 @@ unsigned int compat_tcx_list(unsigned int ifindex, enum compat_side side,
  * struct compat_clsact - our filters on one interface's clsact qdisc.
  * @created: the qdisc is an agent's: ours, or that of another, alive or crashed
  * @handle: of both filters
+ * @side: by enum compat_side, where there is one
  */
 struct compat_clsact {
 	unsigned int ifindex;
 	bool created;
+	bool side[2];
 	uint32_t handle;
 };
 
 /**
- * compat_clsact_attach - attach both programs as the first filters of a clsact qdisc.
+ * compat_clsact_attach - attach the programs as the first filters of a clsact qdisc.
+ * @in_fd, @out_fd: -1 leaves that side out
+ *
  * Filters that crashed agents left are removed. Returns 0 or -errno: -EEXIST when there is
- * an `ingress` qdisc, which has no egress side, in clsact's place, -EADDRINUSE when a
+ * an `ingress` qdisc, which has no egress side, in clsact's place (with @out_fd), -EADDRINUSE when a
  * filter of another kind or protocol has our priority.
  */
 int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct compat_clsact *c);

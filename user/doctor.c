@@ -2,6 +2,7 @@
 #include "doctor.h"
 
 #include <errno.h>
+#include <linux/if_arp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,6 +115,22 @@ bool doctor_memlock(struct doctor_finding *f, uint32_t version, uint64_t limit, 
 	return true;
 }
 
+void doctor_xdp(struct doctor_finding *f, int err, bool asked)
+{
+	if (err == -EINVAL)
+		doctor_find(f, asked ? DOCTOR_NO : DOCTOR_OK,
+			    "not in this kernel (it takes Linux 5.18)%s",
+			    asked ? "; leave out --hook xdp" : "");
+	else if (err)
+		doctor_find(f, asked ? DOCTOR_NO : DOCTOR_NOTE, "not tried: %s", strerror(-err));
+	else if (asked)
+		doctor_find(f, DOCTOR_OK,
+			    "for what arrives on Ethernet; drivers may change offloads and MTU "
+			    "limits as long as it is attached (README)");
+	else
+		doctor_find(f, DOCTOR_OK, "possible, not used: --hook xdp");
+}
+
 void doctor_refused(struct doctor_finding *f, int err, uint32_t flows)
 {
 	if (err == EPERM || err == EACCES)
@@ -121,6 +138,10 @@ void doctor_refused(struct doctor_finding *f, int err, uint32_t flows)
 			    "not loaded: %s; give what the lines above miss; -v shows the "
 			    "kernel's own words",
 			    strerror(err));
+	else if (err == EOPNOTSUPP)
+		doctor_find(f, DOCTOR_NO,
+			    "not loaded: this kernel has no bpf_xdp_load_bytes (it came with Linux "
+			    "5.18); leave out --hook xdp");
 	else if (err == ENOMEM || err == E2BIG)
 		doctor_find(f, DOCTOR_NO, "not loaded: %s; give a smaller --flow-table than %u",
 			    strerror(err), flows);
@@ -142,6 +163,9 @@ static const char *attach_cause(int err)
 		return "not permitted; CAP_NET_ADMIN is needed in this network namespace";
 	case -ENODEV:
 		return "it is gone; run doctor again";
+	case -EALREADY:
+		return "another's XDP program is on it, and is not replaced; leave out --hook xdp, "
+		       "or end that one (`bpftool net`)";
 	case -EBUSY:
 		return "too many agents are attached; stop one";
 	case -ENOENT:
@@ -173,16 +197,29 @@ void doctor_unattached(struct doctor_finding *f, enum doctor_status status, cons
 			name, strerror(-err));
 }
 
+/* What --hook xdp would be there; nothing when it was given. */
+static const char *would_be(const struct doctor_link *link)
+{
+	static const char *const words[] = {
+		[XDP_MODE_UNKNOWN] = "; XDP not tried",
+		[XDP_MODE_GENERIC] = "; XDP would be generic",
+		[XDP_MODE_NATIVE] = "; XDP would be native",
+		[XDP_MODE_NATIVE_FRAGS] = "; XDP would be native, multi-buffer",
+	};
+
+	return strstr(link->hook, "XDP") ? "" : words[link->mode];
+}
+
 /* Observed; is anybody between it and the wire? */
 static void observed(struct doctor_finding *f, const struct doctor_link *link, const char *frames)
 {
 	const char *name = link->name;
 
-	if (link->xdp)
+	if (*link->xdp)
 		doctor_find(f, DOCTOR_NOTE,
-			    "%s: up, %s, %s; but its XDP program comes first: what that drops or "
-			    "redirects is not seen; observe where it is redirected to",
-			    name, frames, link->hook);
+			    "%s: up, %s, %s; but the XDP program %s comes first: what that drops "
+			    "or redirects is not seen; observe where it is redirected to",
+			    name, frames, link->hook, link->xdp);
 	else if (link->others && !strcmp(link->hook, "clsact"))
 		doctor_find(f, DOCTOR_NOTE,
 			    "%s: up, %s, clsact; but %u tcx program%s before it may hide packets; "
@@ -197,7 +234,8 @@ static void observed(struct doctor_finding *f, const struct doctor_link *link, c
 		doctor_find(f, DOCTOR_OK, "%s: up, %s, %s, ahead of %u other program%s", name,
 			    frames, link->hook, link->others, link->others == 1 ? "" : "s");
 	else
-		doctor_find(f, DOCTOR_OK, "%s: up, %s, %s", name, frames, link->hook);
+		doctor_find(f, DOCTOR_OK, "%s: up, %s, %s%s", name, frames, link->hook,
+			    link->arphrd == ARPHRD_ETHER ? would_be(link) : "");
 }
 
 void doctor_interface(struct doctor_finding *f, const struct doctor_link *link)

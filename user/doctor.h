@@ -11,6 +11,7 @@
 
 #include "attach.h"
 #include "buf.h"
+#include "xdp.h"
 
 /** enum doctor_status - DOCTOR_NO: `run` would fail; DOCTOR_NOTE: it would see less. */
 enum doctor_status { DOCTOR_OK, DOCTOR_NO, DOCTOR_NOTE };
@@ -62,16 +63,20 @@ void doctor_lockdown(struct doctor_finding *f, const char *text);
  */
 bool doctor_memlock(struct doctor_finding *f, uint32_t version, uint64_t limit, bool sys_resource);
 
+/** doctor_xdp - @err: of xdp_supported(); @asked: --hook xdp was given. */
+void doctor_xdp(struct doctor_finding *f, int err, bool asked);
+
 /** doctor_refused - the programs did not load: @err is the errno, @flows what was asked for. */
 void doctor_refused(struct doctor_finding *f, int err, uint32_t flows);
 
 /**
  * struct doctor_link - one interface.
  * @tried: attaching was tried; @err: 0, or the -errno that came of it
- * @hook: "tcx" or "clsact" when it went well
+ * @hook: attach_describe() when it went well
  * @others: tcx programs of others on it, both directions
  * @ahead: how many of those run before the running agent's
- * @xdp: an XDP program is on it
+ * @xdp: an XDP program of somebody else's is on it: its name or number, "" for none
+ * @mode: what XDP would be there, by its driver's word
  */
 struct doctor_link {
 	const char *name;
@@ -81,7 +86,8 @@ struct doctor_link {
 	int err;
 	const char *hook;
 	unsigned int others, ahead;
-	bool xdp;
+	char xdp[32];
+	enum xdp_mode mode;
 };
 
 /** doctor_interface - would it be observed? Never DOCTOR_NO: another one may do. */

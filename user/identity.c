@@ -110,8 +110,10 @@ void identity_sides(struct identity *id, struct event *ev)
 	unsigned int n = 0;
 
 	if (id->is_local) {
-		server = server || (!ev->server_moved && id->is_local(id->arg, hs->server_addr));
-		client = client || (!ev->client_moved && id->is_local(id->arg, hs->client_addr));
+		server = server ||
+			 (!ev->server_moved && id->is_local(id->arg, hs->ifindex, hs->server_addr));
+		client = client ||
+			 (!ev->client_moved && id->is_local(id->arg, hs->ifindex, hs->client_addr));
 	}
 	for (unsigned int i = 0; i < 2; i++)
 		snprintf(ev->side[i].service, sizeof(ev->side[i].service), "unknown");

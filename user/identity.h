@@ -9,8 +9,9 @@
 
 struct identity;
 
-/** Is the address (network order, IPv4 mapped) one of this host's? */
-typedef bool (*identity_local_fn)(const void *arg, const uint8_t addr[16]);
+/** Is the address (network order, IPv4 mapped) one of this host's, where it was seen on
+ * @ifindex? What a mirror port shows is somebody else's traffic. */
+typedef bool (*identity_local_fn)(const void *arg, unsigned int ifindex, const uint8_t addr[16]);
 
 /**
  * identity_new - knows nothing yet.

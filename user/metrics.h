@@ -18,7 +18,7 @@
  * @expectations_refused: services whose expectation was not learned (service_refused)
  * @config_loaded: the last reading of the configuration went well
  * @version, @libbpf: e.g. "0.1.0", "1.1.2"
- * @hook: how we are attached: "tcx", "clsact", "none"
+ * @hook: how we are attached: "tcx", "clsact", "xdp", "none"
  */
 struct metrics_self {
 	uint64_t counter[AS_COUNTER_COUNT];

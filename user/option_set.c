@@ -47,11 +47,23 @@ static int add_to(const char **list, unsigned int *count, const char *value, cha
 
 OPTION_SETTER(set_interface)
 {
-	if (!strcmp(value, "any"))
+	if (!strcmp(value, "any")) {
+		o->any = true;
 		return 0;
+	}
 	if (!*value || strlen(value) >= IFNAMSIZ)
 		return bad(error, size, value, "an interface's name of 1 to 15 bytes");
 	return add_to(o->interface, &o->interfaces, value, error, size);
+}
+
+OPTION_SETTER(set_tap)
+{
+	if (!*value || strlen(value) >= IFNAMSIZ)
+		return bad(error, size, value, "an interface's name of 1 to 15 bytes");
+	if (!strcmp(value, "any"))
+		return bad(error, size, value,
+			   "one interface: a tap drops what arrives; name the mirror port");
+	return add_to(o->tap, &o->taps, value, error, size);
 }
 
 OPTION_SETTER(set_expect)
@@ -128,8 +140,10 @@ OPTION_SETTER(set_hook)
 		o->hook = ATTACH_TCX;
 	else if (!strcmp(value, "clsact"))
 		o->hook = ATTACH_CLSACT;
+	else if (!strcmp(value, "xdp"))
+		o->hook = ATTACH_XDP;
 	else
-		return bad(error, size, value, "auto, tcx or clsact");
+		return bad(error, size, value, "auto, tcx, clsact or xdp");
 	return 0;
 }
 

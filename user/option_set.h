@@ -13,7 +13,7 @@ struct options;
 
 #define OPTION_SETTER(name) int name(struct options *o, const char *value, char *error, size_t size)
 
-/** set_interface - a name that the kernel can have, at most 15 bytes; "any" adds none. */
+/** set_interface - a name that the kernel can have, at most 15 bytes, or "any". */
 OPTION_SETTER(set_interface);
 /** set_expect - an expectation beside those given before, see service_expect(). */
 OPTION_SETTER(set_expect);
@@ -25,7 +25,9 @@ OPTION_SETTER(set_count);
 OPTION_SETTER(set_duration);
 /** set_fail_on - "fallback". */
 OPTION_SETTER(set_fail_on);
-/** set_hook - auto, tcx or clsact. */
+/** set_tap - as set_interface, but never any. */
+OPTION_SETTER(set_tap);
+/** set_hook - auto, tcx, clsact or xdp. */
 OPTION_SETTER(set_hook);
 /** set_slots - 1 to AS_SLOTS_MAX, rounded up to a power of two from AS_SLOTS_MIN on. */
 OPTION_SETTER(set_slots);

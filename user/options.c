@@ -53,7 +53,14 @@ static const struct option_def defs[] = {
 	 "its path (default " HTTP_TELEMETRY_DEFAULT ")"},
 	{0, "socket", "PATH", LIVE | FOR_DOCTOR, set_socket,
 	 "the agent's socket (default " CONTROL_PATH ")"},
-	{0, "hook", "HOW", LIVE | FOR_DOCTOR, set_hook, "auto (the default), tcx or clsact"},
+	{0, "tap", "IFACE", LIVE, set_tap,
+	 "a mirror port (SPAN), both directions arriving (repeatable):\n"
+	 "promiscuous, and DROPS all that arrives once it was seen;\n"
+	 "refused if the interface has an address, a default route\n"
+	 "or a master; alone unless -i is given too"},
+	{0, "hook", "HOW", LIVE | FOR_DOCTOR, set_hook,
+	 "auto (the default), tcx, clsact, or xdp for what arrives\n"
+	 "(Linux 5.18; may change a device's offloads and MTU)"},
 	{0, "flow-table", "N", LIVE | FOR_DOCTOR, set_flows,
 	 "handshakes in progress to have room for (default 16384)"},
 	{0, "reassembly-table", "N", LIVE | FOR_DOCTOR, set_slots,
@@ -157,6 +164,26 @@ static const struct option_def *def_of(int code)
 	return NULL;
 }
 
+static bool is_listed(const char *const *list, unsigned int count, const char *name)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (!strcmp(list[i], name))
+			return true;
+	return false;
+}
+
+bool options_taps(const struct options *o, const char *name)
+{
+	return is_listed(o->tap, o->taps, name);
+}
+
+bool options_observes(const struct options *o, const char *name)
+{
+	if (options_taps(o, name) || is_listed(o->interface, o->interfaces, name))
+		return true;
+	return o->any || (!o->interfaces && !o->taps);
+}
+
 static void defaults(struct options *o)
 {
 	*o = (struct options){
@@ -217,6 +244,23 @@ static void warn_unregistered(const struct options *o, const char *name)
 	}
 }
 
+/* Options that are right each, and not together; it is said. */
+static bool contradicts(const struct options *o, const char *name)
+{
+	if (o->quiet && o->verbose) {
+		log_error("%s: -q and -v contradict each other; give one of them", name);
+		return true;
+	}
+	for (unsigned int i = 0; i < o->interfaces; i++) {
+		if (!options_taps(o, o->interface[i]))
+			continue;
+		log_error("%s: -i %s and --tap %s contradict each other; give one of them", name,
+			  o->interface[i], o->interface[i]);
+		return true;
+	}
+	return false;
+}
+
 static int operands(struct options *o, const char *name, const char *operand, int argc, char **argv)
 {
 	int left = argc - optind;
@@ -261,10 +305,8 @@ int options_parse(struct options *o, unsigned int command, const char *name, con
 			return EXIT_USAGE;
 		}
 	}
-	if (o->quiet && o->verbose) {
-		log_error("%s: -q and -v contradict each other; give one of them", name);
+	if (contradicts(o, name))
 		return EXIT_USAGE;
-	}
 	log_set_level(o->quiet ? LOG_QUIET : o->verbose ? LOG_VERBOSE : LOG_NORMAL);
 	code = operands(o, name, operand, argc, argv);
 	if (code < 0)

@@ -27,7 +27,8 @@
 
 /**
  * struct options - what the command line said; strings point into it.
- * @interfaces: empty means any
+ * @interfaces, @any: -i; without either any, but for a --tap, which then is all there is
+ * @taps: --tap
  * @form_set: -o was given
  * @duration_ms: 0 without end
  * @fail_on_fallback: exit EXIT_FINDING when there was one
@@ -36,6 +37,9 @@
 struct options {
 	const char *interface[OPTIONS_LIST_MAX];
 	unsigned int interfaces;
+	bool any;
+	const char *tap[OPTIONS_LIST_MAX];
+	unsigned int taps;
 	const char *expect[OPTIONS_LIST_MAX];
 	unsigned int expects;
 	struct event_filter filter;
@@ -53,6 +57,12 @@ struct options {
 	const char *socket;
 	const char *file;
 };
+
+/** options_taps - is the interface given by --tap? */
+bool options_taps(const struct options *o, const char *name);
+
+/** options_observes - is the interface to be observed, by a tap or else? */
+bool options_observes(const struct options *o, const char *name);
 
 /** options_about - what the subcommand FOR_* does, in one line. */
 const char *options_about(unsigned int command);

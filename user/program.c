@@ -15,6 +15,7 @@
 #include "alpnscope.skel.h"
 #include "alpnscope/flow.h"
 #include "log.h"
+#include "xdp.h"
 
 #define WORDS_MAX 4000 /* bytes of one message of libbpf's that are shown */
 
@@ -64,7 +65,11 @@ static void load_error(int err, char *error, size_t size)
 	char caps[64];
 
 	missing_caps(caps, sizeof(caps));
-	if ((err == EPERM || err == EACCES) && *caps)
+	if (err == EOPNOTSUPP)
+		snprintf(error, size,
+			 "cannot load the XDP programs: this kernel has no bpf_xdp_load_bytes (it "
+			 "came with Linux 5.18); leave out --hook xdp");
+	else if ((err == EPERM || err == EACCES) && *caps)
 		snprintf(error, size,
 			 "cannot load the BPF programs: this process lacks %s; run as root, or "
 			 "grant it (`alpnscope doctor` tells more)",
@@ -87,11 +92,32 @@ static void load_error(int err, char *error, size_t size)
 			 strerror(err));
 }
 
+/* Choose the programs, fill in the constants, load. 0 or -errno. */
+static int load(struct alpnscope_bpf *skel, const struct program_config *config)
+{
+	uint64_t seed = AS_PLAIN_SEED;
+	int err;
+
+	if (!config->testing && getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		log_verbose("getrandom: %s; the tuple hash is not secret", strerror(errno));
+	skel->rodata->seed = seed;
+	skel->rodata->testing = config->testing;
+	bpf_program__set_autoload(skel->progs.alpnscope_xdp, config->xdp);
+	bpf_program__set_autoload(skel->progs.alpnscope_xtap, config->xdp && config->tap);
+	bpf_program__set_autoload(skel->progs.alpnscope_tap, !config->xdp && config->tap);
+	if (config->xdp && xdp_supported() == -EINVAL)
+		return -EOPNOTSUPP;
+	skel->rodata->slot_mask = config->slots - 1;
+	err = bpf_map__set_max_entries(skel->maps.flows, config->flows);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.slots, config->slots);
+	return err ? err : alpnscope_bpf__load(skel);
+}
+
 struct alpnscope_bpf *program_load(const struct program_config *config, char *error,
 				   size_t error_size)
 {
 	struct alpnscope_bpf *skel;
-	uint64_t seed = AS_PLAIN_SEED;
 	int err;
 
 	libbpf_set_print(libbpf_words);
@@ -102,16 +128,7 @@ struct alpnscope_bpf *program_load(const struct program_config *config, char *er
 		errno = err;
 		return NULL;
 	}
-	if (!config->testing && getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		log_verbose("getrandom: %s; the tuple hash is not secret", strerror(errno));
-	skel->rodata->seed = seed;
-	skel->rodata->testing = config->testing;
-	skel->rodata->slot_mask = config->slots - 1;
-	err = bpf_map__set_max_entries(skel->maps.flows, config->flows);
-	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.slots, config->slots);
-	if (!err)
-		err = alpnscope_bpf__load(skel);
+	err = load(skel, config);
 	if (err) {
 		load_error(-err, error, error_size);
 		alpnscope_bpf__destroy(skel);

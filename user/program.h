@@ -17,11 +17,14 @@ struct alpnscope_bpf; /* the generated skeleton */
  * @flows: handshakes in progress that the table holds, PROGRAM_FLOWS_MIN..MAX
  * @slots: split hellos that are put together at one time, AS_SLOTS_MIN..MAX, a power of two
  * @testing: for BPF_PROG_TEST_RUN: the clock is skel->bss->test_now
+ * @xdp, @tap: the programs for --hook xdp and --tap, which are not loaded otherwise. @xdp
+ *             needs Linux 5.18: errno is EOPNOTSUPP before.
  */
 struct program_config {
 	uint32_t flows;
 	uint32_t slots;
 	bool testing;
+	bool xdp, tap;
 };
 
 /**

@@ -3,8 +3,8 @@
  * port.h - the BPF/native switch.
  *
  * The engine (packet.h to engine.h) is written once. Whoever includes engine.h is a
- * target (bpf/target.bpf.h or user/native.c) and defines these; `env` is the
- * target's own business (the skb for BPF, the engine for native):
+ * target (bpf/tc.bpf.h, bpf/xdp.bpf.h or user/native.c) and defines these; `env` is the
+ * target's own business (the skb or XDP buffer for BPF, the engine for native):
  *
  *   void as_frame(AS_ENV *env, struct as_frame *)  the frame at hand
  *   int as_load(AS_ENV *env, __u32 off, void *dst, __u32 len)
@@ -38,7 +38,11 @@
 #ifdef __bpf__
 #include <linux/bpf.h>
 #define AS_LOCK struct bpf_spin_lock /* BTF: a typedef would hide it from the kernel */
+#ifdef AS_XDP
+#define AS_ENV struct xdp_md
+#else
 #define AS_ENV struct __sk_buff
+#endif
 /* A stage of the engine is a global function: the verifier walks it once, for any
  * arguments, and not once for each path that leads to it. Up to Linux 5.10 such a
  * function takes the context and numbers only. Weak, or clang passes nothing for an argument

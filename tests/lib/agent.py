@@ -103,7 +103,8 @@ def attachments(namespace):
 
 
 class Agent:
-    """`alpnscope run` in a namespace, ready for traffic when the constructor returns."""
+    """`alpnscope run` in a namespace, ready for traffic when the constructor returns.
+    interface: None for no -i."""
 
     def __init__(self, namespace, *args, interface="any", output="json"):
         self.namespace = namespace
@@ -115,7 +116,8 @@ class Agent:
         os.mkdir(os.path.dirname(self.socket), 0o750)
         self._mark = 0
         self.before = attachments(namespace)
-        argv = [BINARY, "run", "-i", interface, "-o", output, "--web.listen-address",
+        which = ["-i", interface] if interface else []
+        argv = [BINARY, "run", *which, "-o", output, "--web.listen-address",
                 f"127.0.0.1:{PORT}", "--socket", self.socket, *args]
         with open(self.events_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self.process = namespace.spawn(argv, stdout=out, stderr=err)

@@ -4,8 +4,9 @@
  * BPF_PROG_TEST_RUN, and the same records and counters expected, byte for byte.
  *
  * A separate, unattached load whose clock is test_now, so that times and expiry are the
- * same too. Tables are emptied, not loaded anew, for each engine. Frames with an even
- * number pass alpnscope_in, the others alpnscope_out. Include after cmocka.h.
+ * same too. Tables are emptied, not loaded anew, for each engine. Frames take turns: one
+ * passes alpnscope_in, the next alpnscope_out, the next two alpnscope_xdp, the latter of
+ * them in fragments; those that TC cannot take go by XDP all. Include after cmocka.h.
  */
 #ifndef TESTS_TWIN_H
 #define TESTS_TWIN_H
@@ -22,8 +23,11 @@
 #include "events.h"
 #include "native.h"
 #include "program.h"
+#include "xdp.h"
 
-#define TWIN_FRAME_MAX 3712 /* what BPF_PROG_TEST_RUN takes */
+#define TWIN_TC_MAX 3712 /* what BPF_PROG_TEST_RUN takes */
+#define TWIN_XDP_LINEAR 3520 /* the rest of a frame is in fragments of 4096 bytes, */
+#define TWIN_XDP_MAX (TWIN_XDP_LINEAR + 17 * 4096) /* of which there are 17 at the most */
 #define TWIN_FLOWS 1024
 #define TWIN_SWEEP_NS 250000000 /* as native.c */
 #define TWIN_SHOWN 5 /* differing records that are printed */
@@ -33,7 +37,9 @@
  * @before: counters when it began
  * @due: no flow ends before
  * @swept: when the slots were last looked through
+ * @number: of its frames; @turn: of all frames: whose turn it is
  * @blind: a frame was left out that the native engine had
+ * @xdp: this kernel has XDP in fragments (Linux 5.18)
  */
 static struct twin {
 	struct alpnscope_bpf *skel;
@@ -44,10 +50,11 @@ static struct twin {
 	uint64_t before[AS_COUNTER_COUNT];
 	uint64_t due;
 	uint64_t swept;
-	uint32_t number;
-	bool blind;
+	uint32_t number, turn;
+	bool blind, xdp;
 	/* What all engines together came to. */
-	uint64_t engines, frames, short_frames, long_frames, blind_engines, records, differences;
+	uint64_t engines, frames, xdp_frames, fragmented, short_frames, long_frames, blind_engines,
+		records, differences;
 } twin;
 
 static inline void twin_record(void *arg, const struct as_handshake *hs)
@@ -69,9 +76,10 @@ static inline void twin_load(void)
 	static char why[512];
 
 	if (!twin.skel && !why[0]) {
-		const struct program_config config = {
+		struct program_config config = {
 			.flows = TWIN_FLOWS, .slots = AS_SLOTS_DEFAULT, .testing = true};
 
+		twin.xdp = config.xdp = !xdp_supported();
 		twin.skel = program_load(&config, why, sizeof(why));
 		if (!twin.skel && errno != EPERM && errno != EACCES)
 			fail_msg("%s", why);
@@ -196,11 +204,57 @@ static inline void twin_begin(uint32_t flows)
 	assert_int_equal(events_in_flight(twin.events), 0);
 }
 
-static inline struct bpf_program *twin_program(bool bare)
+/* The most bytes of a frame that can be compared. */
+static inline uint32_t twin_frame_max(bool bare)
 {
-	if (twin.number++ & 1)
-		return bare ? twin.skel->progs.alpnscope_out3 : twin.skel->progs.alpnscope_out;
-	return bare ? twin.skel->progs.alpnscope_in3 : twin.skel->progs.alpnscope_in;
+	return twin.xdp && !bare ? TWIN_XDP_MAX : TWIN_TC_MAX;
+}
+
+static inline void twin_run(const struct bpf_program *prog, struct bpf_test_run_opts *opts,
+			    uint32_t verdict)
+{
+	if (bpf_prog_test_run_opts(bpf_program__fd(prog), opts))
+		fail_msg("BPF_PROG_TEST_RUN refused a frame of %u bytes: %s", opts->data_size_in,
+			 strerror(errno));
+	assert_int_equal(opts->retval, verdict);
+	twin.frames++;
+}
+
+static inline void twin_run_tc(const uint8_t *bytes, uint32_t len, bool bare, bool out)
+{
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = bytes, .data_size_in = len);
+	const struct bpf_program *prog =
+		bare ? (out ? twin.skel->progs.alpnscope_out3 : twin.skel->progs.alpnscope_in3)
+		     : (out ? twin.skel->progs.alpnscope_out : twin.skel->progs.alpnscope_in);
+
+	twin_run(prog, &opts, (uint32_t)-1); /* TC_ACT_UNSPEC: let it pass */
+}
+
+/* @cut: only as much as XDP takes at the least can be read directly. */
+static inline void twin_run_xdp(const uint8_t *bytes, uint32_t len, bool cut)
+{
+	struct xdp_md ctx = {.data_end = AS_ETH_HLEN};
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = bytes, .data_size_in = len);
+
+	if (cut) {
+		opts.ctx_in = &ctx;
+		opts.ctx_size_in = sizeof(ctx);
+	}
+	twin_run(twin.skel->progs.alpnscope_xdp, &opts, XDP_PASS);
+	twin.xdp_frames++;
+	twin.fragmented += cut || len > TWIN_XDP_LINEAR;
+}
+
+static inline void twin_frame(const uint8_t *bytes, uint32_t len, bool bare)
+{
+	uint32_t turn = twin.turn++ % (twin.xdp && !bare ? 4 : 2);
+
+	twin.number++;
+
+	if (turn >= 2 || len > TWIN_TC_MAX)
+		twin_run_xdp(bytes, len, turn & 1);
+	else
+		twin_run_tc(bytes, len, bare, turn & 1);
 }
 
 /* BPF_PROG_TEST_RUN takes no frame that is shorter than the headers which its ethertype
@@ -220,9 +274,7 @@ static inline bool twin_is_short(const uint8_t *bytes, uint32_t len)
  * header. */
 static inline void twin_take(const uint8_t *bytes, uint32_t len, bool bare, uint64_t now)
 {
-	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = bytes, .data_size_in = len);
-
-	if (len > TWIN_FRAME_MAX) {
+	if (len > twin_frame_max(bare)) {
 		twin.blind = true;
 		twin.long_frames++;
 	}
@@ -235,10 +287,7 @@ static inline void twin_take(const uint8_t *bytes, uint32_t len, bool bare, uint
 		twin.short_frames++;
 		return;
 	}
-	if (bpf_prog_test_run_opts(bpf_program__fd(twin_program(bare)), &opts))
-		fail_msg("BPF_PROG_TEST_RUN refused a frame of %u bytes: %s", len, strerror(errno));
-	assert_int_equal(opts.retval, (uint32_t)-1); /* TC_ACT_UNSPEC: let it pass */
-	twin.frames++;
+	twin_frame(bytes, len, bare);
 	events_read(twin.events);
 }
 
@@ -344,13 +393,15 @@ static inline int twin_report(void **state)
 		return 0;
 	twin_walk(UINT64_MAX);
 	twin_gates();
-	print_message("# %llu frames, %llu captures, %llu records compared, %llu differences; "
+	print_message("# %llu frames (%llu by XDP, %llu of them in fragments), %llu captures, "
+		      "%llu records compared, %llu differences; "
 		      "not compared: %llu captures with %llu frames over %u bytes; "
 		      "left out: %llu frames shorter than their headers\n",
-		      (unsigned long long)twin.frames, (unsigned long long)twin.engines,
+		      (unsigned long long)twin.frames, (unsigned long long)twin.xdp_frames,
+		      (unsigned long long)twin.fragmented, (unsigned long long)twin.engines,
 		      (unsigned long long)twin.records, (unsigned long long)twin.differences,
 		      (unsigned long long)twin.blind_engines, (unsigned long long)twin.long_frames,
-		      TWIN_FRAME_MAX, (unsigned long long)twin.short_frames);
+		      twin_frame_max(false), (unsigned long long)twin.short_frames);
 	events_free(twin.events);
 	program_free(twin.skel);
 	free(twin.rec);

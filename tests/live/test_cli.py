@@ -83,6 +83,8 @@ USAGE = [
     (["run", "--expect", "h2", "--expect", "http/1.1"], ["has an expectation already"]),
     # one style
     (["run", "-o", "bad"], ["alpnscope: run: --output: 'bad' is not columns or json"]),
+    (["run", "--hook", "tc"], ["alpnscope: run: --hook: 'tc' is not auto, tcx, clsact or xdp\n"]),
+    (["run", "--tap", ""], ["alpnscope: run: --tap: '' is not an interface's name"]),
     (["run", "--port", "0"], ["alpnscope: run: --port: '0' is not a port from 1 to 65535\n"]),
     (["watch", "--outcome", "bad"],
      ["alpnscope: watch: --outcome: 'bad' is not an outcome; there are: negotiated, ignored, "

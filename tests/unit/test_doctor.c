@@ -162,6 +162,8 @@ static void test_refused(void **state)
 	(void)state;
 	doctor_refused(&f, EPERM, 16384);
 	EXPECT(&f, DOCTOR_NO, "not permitted", "above");
+	doctor_refused(&f, EOPNOTSUPP, 16384);
+	EXPECT(&f, DOCTOR_NO, "5.18", "leave out --hook xdp");
 	doctor_refused(&f, ENOMEM, 1048576);
 	EXPECT(&f, DOCTOR_NO, "memory", "--flow-table", "1048576");
 	doctor_refused(&f, EINVAL, 16384);
@@ -213,6 +215,9 @@ static void test_interface_refused(void **state)
 	link.err = -EEXIST;
 	doctor_interface(&f, &link);
 	EXPECT(&f, DOCTOR_NOTE, "cannot attach", "ingress qdisc", "clsact");
+	link.err = -EALREADY;
+	doctor_interface(&f, &link);
+	EXPECT(&f, DOCTOR_NOTE, "cannot attach", "XDP program", "not replaced", "--hook xdp");
 	link.err = -EIO;
 	doctor_interface(&f, &link);
 	EXPECT(&f, DOCTOR_NOTE, "Input/output error");
@@ -240,9 +245,54 @@ static void test_interface_with_others(void **state)
 	doctor_interface(&f, &link);
 	EXPECT(&f, DOCTOR_NOTE, "3 tcx programs", "leave out --hook clsact");
 	link.others = 0;
-	link.xdp = true;
+	snprintf(link.xdp, sizeof(link.xdp), "xdp_filter");
 	doctor_interface(&f, &link);
-	EXPECT(&f, DOCTOR_NOTE, "XDP", "not seen");
+	EXPECT(&f, DOCTOR_NOTE, "XDP program xdp_filter", "not seen");
+}
+
+static void test_interface_xdp(void **state)
+{
+	struct doctor_link link = {
+		.name = "eth7", .arphrd = ARPHRD_ETHER, .up = true, .tried = true, .hook = "tcx"};
+	static const char *const words[] = {
+		[XDP_MODE_UNKNOWN] = "XDP not tried",
+		[XDP_MODE_GENERIC] = "XDP would be generic",
+		[XDP_MODE_NATIVE] = "XDP would be native",
+		[XDP_MODE_NATIVE_FRAGS] = "XDP would be native, multi-buffer",
+	};
+	struct doctor_finding f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		link.mode = (enum xdp_mode)i;
+		doctor_interface(&f, &link);
+		EXPECT(&f, DOCTOR_OK, "eth7: up", words[i]);
+	}
+	link.hook = "native XDP, tcx egress"; /* tried: no need to guess */
+	doctor_interface(&f, &link);
+	EXPECT(&f, DOCTOR_OK, "native XDP, tcx egress");
+	assert_null(strstr(f.text, "would"));
+	link.arphrd = ARPHRD_LOOPBACK; /* XDP is not put there */
+	link.hook = "tcx";
+	doctor_interface(&f, &link);
+	assert_null(strstr(f.text, "XDP"));
+}
+
+static void test_xdp(void **state)
+{
+	struct doctor_finding f;
+
+	(void)state;
+	doctor_xdp(&f, 0, false);
+	EXPECT(&f, DOCTOR_OK, "possible", "--hook xdp");
+	doctor_xdp(&f, 0, true);
+	EXPECT(&f, DOCTOR_OK, "offloads", "MTU");
+	doctor_xdp(&f, -EINVAL, false);
+	EXPECT(&f, DOCTOR_OK, "5.18");
+	doctor_xdp(&f, -EINVAL, true);
+	EXPECT(&f, DOCTOR_NO, "5.18", "leave out --hook xdp");
+	doctor_xdp(&f, -EPERM, false);
+	EXPECT(&f, DOCTOR_NOTE, "not permitted");
 }
 
 static void test_port(void **state)
@@ -302,6 +352,8 @@ int main(void)
 		cmocka_unit_test(test_interface),
 		cmocka_unit_test(test_interface_refused),
 		cmocka_unit_test(test_interface_with_others),
+		cmocka_unit_test(test_interface_xdp),
+		cmocka_unit_test(test_xdp),
 		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_limits),
 	};
