@@ -259,8 +259,9 @@ static void ended_at_other_times(void **state)
 	assert_int_equal(r->last.hs.end, AS_END_RST);
 }
 
-static bool host_address(const void *arg, const uint8_t addr[16])
+static bool host_address(const void *arg, unsigned int ifindex, const uint8_t addr[16])
 {
+	(void)ifindex;
 	return addr[0] == *(const uint8_t *)arg;
 }
 
