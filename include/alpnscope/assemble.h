@@ -232,16 +232,33 @@ AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 hook, __u3
 
 /* ---- the packet at hand ---- */
 
+/* Is the byte at @seq one that the flow has seen? */
+AS_INLINE int as_is_old(const struct as_scratch *s, __u32 seq)
+{
+	return s->gap_seq - seq - 1 < AS_WINDOW;
+}
+
 /* Does it have bytes for the slot from @base on? */
 AS_INLINE int as_in_slot(const struct as_scratch *s, __u32 base)
 {
 	return s->pkt.seq - base < AS_STREAM_MAX || base - s->pkt.seq < s->pkt.avail;
 }
 
+AS_INLINE int as_is_hello(const struct as_scratch *s)
+{
+	return s->rec.begin == AS_BEGIN_CLIENT_HELLO || s->rec.begin == AS_BEGIN_SERVER_HELLO;
+}
+
+/* Does it begin as a hello does? */
 AS_INLINE int as_is_start(const struct as_scratch *s)
 {
-	return s->rec.begin == AS_BEGIN_CLIENT_HELLO || s->rec.begin == AS_BEGIN_SERVER_HELLO ||
-	       s->rec.begin == AS_BEGIN_PREFIX;
+	return as_is_hello(s) || s->rec.begin == AS_BEGIN_PREFIX;
+}
+
+/* Is that no more than a likeness: a record of so few bytes that they may be of any message? */
+AS_INLINE int as_is_weak(const struct as_scratch *s)
+{
+	return !as_is_hello(s) || s->rec.len < AS_HS_HLEN + 2;
 }
 
 /* Where a slot that begins with it is based. Returns 0 when there is nothing to collect. */
@@ -249,12 +266,24 @@ AS_INLINE int as_slot_base(const struct as_scratch *s, __u32 *base)
 {
 	__u32 ahead = s->pkt.seq - s->gap_seq;
 
-	if (as_is_start(s) || (s->rec.begin == AS_BEGIN_PART && s->in_flow)) {
-		*base = s->hello_seq;
-		return 1;
-	}
 	*base = s->gap_seq;
-	return s->rec.begin != AS_BEGIN_ALERT && s->gap_known && ahead && ahead < AS_STREAM_MAX;
+	if (s->gap_known && ahead && ahead < AS_STREAM_MAX && as_is_weak(s))
+		return s->rec.begin != AS_BEGIN_ALERT;
+	if (s->in_flow && as_is_old(s, s->hello_seq)) /* is there news behind the old? */
+		return !as_is_old(s, s->pkt.seq + s->pkt.avail - 1);
+	*base = s->hello_seq;
+	return as_is_start(s) || (s->rec.begin == AS_BEGIN_PART && s->in_flow);
+}
+
+/* Are there bytes for an open slot in the packet, where it counts more what they are there
+ * than what they look like? A whole hello behind a hole is taken for what it is. */
+AS_INLINE int as_is_piece(AS_ENV *env, const struct as_scratch *s, __u32 hook)
+{
+	int n = s->slots && s->pkt.avail ? as_slot_find(env, hook, 0) : 0;
+	const struct as_slot *t = n ? as_slot(env, s->hash + (__u32)n - 1) : 0;
+
+	return t && as_in_slot(s, t->base) &&
+	       (t->kind != AS_SLOT_UNKNOWN || as_is_weak(s) || as_whole(s));
 }
 
 /* No slot is free. Returns enum as_got or minus a counter. */

@@ -41,16 +41,24 @@ AS_INLINE void as_on_accept(const struct as_scratch *s, struct as_flow *f, int c
 		f->next_seq = s->pkt.ack;
 		f->next_known = 1;
 	}
+	if (as_is_open(f, &s->pkt.key) && !f->server_seq_known &&
+	    as_in_window(f->rec.client_seq, s->pkt.ack)) { /* the hello came with the SYN */
+		f->server_seq = s->pkt.seq;
+		f->server_next = s->pkt.seq;
+		f->server_seq_known = 1;
+	}
 	as_unlock(&f->lock);
 }
 
-/* The server's bytes @from..@end were seen; move `server_next` on if no hole is between. */
-AS_INLINE void as_on_bytes(const struct as_scratch *s, struct as_flow *f, __u32 from, __u32 end)
+/* Bytes @from..@end of one side were seen; move on what comes next if no hole is between. */
+AS_INLINE void as_on_bytes(const struct as_scratch *s, struct as_flow *f, int client, __u32 from,
+			   __u32 end)
 {
+	__u32 *next = client ? &f->client_next : &f->server_next;
+
 	as_lock(&f->lock);
-	if (as_is_open(f, &s->pkt.key) && as_in_window(from, f->server_next) &&
-	    as_in_window(f->server_next, end))
-		f->server_next = end;
+	if (as_is_open(f, &s->pkt.key) && as_in_window(from, *next) && as_in_window(*next, end))
+		*next = end;
 	as_unlock(&f->lock);
 }
 
@@ -71,8 +79,7 @@ AS_INLINE __u32 as_on_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, struct
 		return 0;
 	}
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
-	if (!client)
-		as_on_bytes(s, f, s->pkt.seq, s->pkt.seq + s->pkt.payload_len);
+	as_on_bytes(s, f, client, s->pkt.seq, s->pkt.seq + s->pkt.payload_len);
 	if (s->rec.begin == AS_BEGIN_SERVER_HELLO && !client)
 		return as_on_server_hello(env, s, hook, f);
 	if (s->rec.begin == AS_BEGIN_ALERT && as_alert_ends(&s->rec))
@@ -98,22 +105,25 @@ AS_INLINE void as_set_gap(struct as_scratch *s, const struct as_flow *f)
 	s->in_flow = !!f;
 	if (!f)
 		return;
-	s->gap_known = f->server_seq_known;
-	if (!as_from_client(f, &s->pkt))
-		s->gap_seq = f->server_next;
-	else if (f->rec.flags & AS_F_RETRY)
+	if (as_from_client(f, &s->pkt)) {
 		s->gap_seq = f->client_next;
-	else
-		s->gap_known = 0;
+		s->gap_known = f->rec.flags & AS_F_RETRY;
+	} else {
+		s->gap_seq = f->server_seq_known ? f->server_next : s->pkt.seq;
+		s->gap_known = f->server_seq_known;
+	}
+}
+
+/* Is it one that can belong to the flow? */
+AS_INLINE int as_is_due(const struct as_scratch *s, const struct as_flow *f)
+{
+	return !(s->pkt.flags & AS_TCP_SYN) && as_plausible(f, &s->pkt, as_from_client(f, &s->pkt));
 }
 
 /* May it be put together with other packets? */
 AS_INLINE int as_may_collect(const struct as_scratch *s, const struct as_flow *f)
 {
-	if (!s->pkt.avail)
-		return 0;
-	if (f && s->rec.begin != AS_BEGIN_CLIENT_HELLO &&
-	    ((s->pkt.flags & AS_TCP_SYN) || !as_plausible(f, &s->pkt, as_from_client(f, &s->pkt))))
+	if (!s->pkt.avail || (f && s->rec.begin != AS_BEGIN_CLIENT_HELLO && !as_is_due(s, f)))
 		return 0;
 	return s->slots || s->gap_known || (as_is_start(s) && !s->whole) ||
 	       s->rec.begin == AS_BEGIN_PART;
@@ -161,6 +171,8 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 		as_skip_ahead(env, s);
 	as_set_gap(s, f);
 	err = as_meet(env, s, f);
+	if (as_is_piece(env, s, hook) && (!f || as_is_due(s, f)))
+		return AS_WAIT;
 	if (s->relation == AS_SAME || s->relation == AS_CONFLICT || s->relation == AS_RACE) {
 		as_count(env, AS_HELLOS);
 		as_on_known_hello(env, s->relation);
@@ -199,8 +211,8 @@ AS_INLINE __u32 as_on_piece(struct as_scratch *s, struct as_flow *f, int got)
 	int client = as_from_client(f, &s->pkt);
 
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
-	if (!client && got == AS_WAIT)
-		as_on_bytes(s, f, s->base, s->contiguous);
+	if (got == AS_WAIT)
+		as_on_bytes(s, f, client, s->base, s->contiguous);
 	return as_on_flags(s, f, client);
 }
 
