@@ -43,7 +43,8 @@
 	AS_COUNTER(ERR_HELLO_PREFIX, 25, "parse_errors", "hello_prefix", "")                       \
 	AS_COUNTER(ERR_IP_FRAGMENT, 26, "parse_errors", "ip_fragment", "")                         \
 	AS_COUNTER(ERR_OUT_OF_WINDOW, 27, "parse_errors", "out_of_window", "")                     \
-	AS_COUNTER(ERR_FIELD, 28, "parse_errors", "bad_field", "")
+	AS_COUNTER(ERR_FIELD, 28, "parse_errors", "bad_field", "")                                 \
+	AS_COUNTER(ERR_TOO_MANY_HEADERS, 40, "parse_errors", "too_many_headers", "")
 
 enum as_counter {
 #define AS_COUNTER(id, number, family, reason, help) AS_##id = number,

@@ -293,7 +293,7 @@ static inline uint64_t rig_sum(const struct rig *r, const char *family)
 	uint64_t sum = 0;
 
 	for (int i = 0; i < AS_COUNTER_COUNT; i++)
-		if (!strcmp(rig_family[i], family))
+		if (rig_family[i] && !strcmp(rig_family[i], family))
 			sum += is[i];
 	return sum;
 }
