@@ -53,11 +53,17 @@ AS_INLINE int as_looks_ethernet(const __u8 *b)
 	       type == AS_ETH_P_8021Q || type == AS_ETH_P_8021AD;
 }
 
+/* Does an IP packet of @len bytes fill @left, but for what Ethernet pads? */
+AS_INLINE int as_fills(__u32 len, __u32 left)
+{
+	return len <= left && left - len < 64;
+}
+
 /*
  * What no header names: IPv4 or IPv6 by the first half byte, as RFC 4928 section 3 has it,
  * or an Ethernet pseudowire with a control word (RFC 4448 section 4.6: a half byte of 0) or
  * without. An Ethernet address may begin with any half byte, so its header must look like
- * one; one that begins with 4 or 6 is taken for IP where the IP length fits.
+ * one; if it begins with 4 or 6 it is still taken for IP where IP's length fits.
  */
 AS_INLINE int as_walk_guess(AS_ENV *env, struct as_walk *w)
 {
@@ -67,9 +73,10 @@ AS_INLINE int as_walk_guess(AS_ENV *env, struct as_walk *w)
 		return AS_NOT_TCP;
 	version = w->at[0] >> 4;
 	ethernet = (__u32)as_looks_ethernet(w->at);
-	if (version == 4 && (w->at[0] & 15) >= 5 && (!ethernet || as_be16(w->at + 2) <= left))
+	if (version == 4 && (w->at[0] & 15) >= 5 &&
+	    (!ethernet || as_fills(as_be16(w->at + 2), left)))
 		return as_step(w, AS_ETH_P_IPV4, 0);
-	if (version == 6 && (!ethernet || 40U + as_be16(w->at + 4) <= left))
+	if (version == 6 && (!ethernet || as_fills(40U + as_be16(w->at + 4), left)))
 		return as_step(w, AS_ETH_P_IPV6, 0);
 	if (version == 0 && as_looks_ethernet(w->at + 4))
 		return as_step(w, AS_ETH_P_TEB, 4);
