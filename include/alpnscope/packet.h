@@ -193,7 +193,6 @@ AS_INLINE int as_is_carrier(__u32 protocol)
 	case AS_IPPROTO_AH:
 	case AS_IPPROTO_OPTIONS:
 	case AS_IPPROTO_ETHERIP:
-	case AS_IPPROTO_MOBILITY:
 	case AS_IPPROTO_MPLS:
 		return 1;
 	default:

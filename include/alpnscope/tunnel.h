@@ -63,7 +63,6 @@ AS_INLINE int as_walk_inside(AS_ENV *env, struct as_walk *w, __u32 next)
 	case AS_NEXT_IP + AS_IPPROTO_HOP_BY_HOP:
 	case AS_NEXT_IP + AS_IPPROTO_ROUTING:
 	case AS_NEXT_IP + AS_IPPROTO_OPTIONS:
-	case AS_NEXT_IP + AS_IPPROTO_MOBILITY:
 		return as_walk_extension(env, w, 0);
 	case AS_NEXT_IP + AS_IPPROTO_AH:
 		return as_walk_extension(env, w, 1);

@@ -113,7 +113,7 @@ AS_INLINE int as_walk_ipv6(AS_ENV *env, struct as_walk *w, struct as_packet *p)
 	return as_step(w, AS_NEXT_IP + w->at[6], AS_IPV6_HLEN);
 }
 
-/* RFC 8200 section 4, RFC 6275 section 6.1; AH counts in words of 4 bytes, RFC 4302. */
+/* RFC 8200 section 4; AH counts in words of 4 bytes, RFC 4302. */
 AS_INLINE int as_walk_extension(AS_ENV *env, struct as_walk *w, int ah)
 {
 	if (as_peek(env, w, 0, 2))

@@ -182,6 +182,11 @@ AS_INLINE int as_walk_wlan(AS_ENV *env, struct as_walk *w)
 		return AS_NOT_TCP;
 	type = w->at[0];
 	flags = w->at[1];
+	/* Cisco's access points exchange the two bytes in CAPWAP. */
+	if ((type & 0xf) != 8 && (flags & 0xf) == 8) {
+		type = w->at[1];
+		flags = w->at[0];
+	}
 	/* Data that is not null; no more fragments and not protected; fragment 0. */
 	if ((type & 0x4f) != 8 || flags & 0x44 || w->at[22] & 15)
 		return AS_NOT_TCP;

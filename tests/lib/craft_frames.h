@@ -184,12 +184,17 @@ static inline void put_erspan3(struct craft_stack *s, uint32_t arg)
 	s->type = 0x22eb;
 }
 
-/* IEEE 802.11 data around LLC; @arg: the frame control's two bytes, which add fields. */
+/* IEEE 802.11 data around LLC; @arg: the frame control's two bytes, which add fields, and
+ * 0x10000 to exchange them. */
 static inline void put_wlan(struct craft_stack *s, uint32_t arg)
 {
 	uint8_t h[40] = {(uint8_t)(arg >> 8), (uint8_t)arg};
 	size_t len = 24;
 
+	if (arg & 0x10000) {
+		h[0] = (uint8_t)arg;
+		h[1] = (uint8_t)(arg >> 8);
+	}
 	if ((arg & 3) == 3)
 		len += 6;
 	if (arg & 0x8000)
