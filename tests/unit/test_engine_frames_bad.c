@@ -122,6 +122,27 @@ static void test_lengths(void **state)
 	}
 }
 
+/* A TCP header that reaches out of what encloses it has no flags: an RST ends nothing. */
+static void test_rst_outside(void **state)
+{
+	static const struct craft_layer gre[STACK_LAYERS] = {{put_gre, 0}, IP4, ETH};
+	const uint32_t full = AS_IPV4_HLEN + 4 + AS_IPV4_HLEN + AS_TCP_HLEN;
+	struct craft_conn c;
+	struct rig *r = rig_begin(&c);
+	struct craft_segment rst = {
+		.flags = AS_TCP_RST | AS_TCP_ACK, .seq = c.server_seq, .ack = c.client_seq};
+
+	(void)state;
+	for (uint32_t len = 1; len <= full; len++) {
+		assert_int_equal(r->count, 0);
+		stack_build(&stack, gre, &c, &rst);
+		craft_number_at(&stack.f, AS_ETH_HLEN + 2, len, 2);
+		rig_bytes(r, stack.f.at, stack.f.len, false);
+	}
+	rig_ended(r, AS_END_RST, 0);
+	rig_free(r);
+}
+
 /* ---- bytes that are changed ---- */
 
 /* rig.h holds what comes out against its form; the twin says the same. */
@@ -314,10 +335,11 @@ static void test_not_followed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cut),	     cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_flips),	     cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_endless),	     cmocka_unit_test(test_fragments),
-		cmocka_unit_test(test_not_followed), cmocka_unit_test(test_ipv6_fragments),
+		cmocka_unit_test(test_rst_outside),    cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_lengths),	       cmocka_unit_test(test_flips),
+		cmocka_unit_test(test_depth),	       cmocka_unit_test(test_endless),
+		cmocka_unit_test(test_fragments),      cmocka_unit_test(test_not_followed),
+		cmocka_unit_test(test_ipv6_fragments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rig_done);
