@@ -11,18 +11,10 @@
 
 #define AS_HEADERS_MAX 16 /* TCP's own included; real stacks have up to about 10 */
 
-/* One header below IP; those that are not known end the walk. */
-AS_INLINE int as_walk_link(AS_ENV *env, struct as_walk *w, __u32 next)
+/* A tag or another header that names what follows by ethertype. */
+AS_INLINE int as_walk_tags(AS_ENV *env, struct as_walk *w, __u32 next)
 {
 	switch (next) {
-	case AS_NEXT_LLC:
-		return as_walk_llc(env, w);
-	case AS_NEXT_WLAN:
-		return as_walk_wlan(env, w);
-	case AS_NEXT_GUESS:
-		return as_walk_guess(env, w);
-	case AS_NEXT_GTP_EXTENSION:
-		return as_walk_gtp_extension(env, w);
 	case AS_ETH_P_TEB:
 		return as_walk_ethernet(env, w);
 	case AS_ETH_P_8021Q:
@@ -36,6 +28,23 @@ AS_INLINE int as_walk_link(AS_ENV *env, struct as_walk *w, __u32 next)
 		return as_walk_tag(env, w, 8);
 	case AS_ETH_P_PBB: /* the I-tag's 4 bytes, then the customer's Ethernet header */
 		return as_step(w, AS_ETH_P_TEB, 4);
+	default:
+		return AS_NOT_TCP;
+	}
+}
+
+/* One header below IP; one that is not known ends the walk. */
+AS_INLINE int as_walk_link(AS_ENV *env, struct as_walk *w, __u32 next)
+{
+	switch (next) {
+	case AS_NEXT_LLC:
+		return as_walk_llc(env, w);
+	case AS_NEXT_WLAN:
+		return as_walk_wlan(env, w);
+	case AS_NEXT_GUESS:
+		return as_walk_guess(env, w);
+	case AS_NEXT_GTP_EXTENSION:
+		return as_walk_gtp_extension(env, w);
 	case AS_ETH_P_MPLS:
 	case AS_ETH_P_MPLS_UPSTREAM:
 		return as_walk_mpls(env, w);
@@ -50,52 +59,63 @@ AS_INLINE int as_walk_link(AS_ENV *env, struct as_walk *w, __u32 next)
 	case AS_ETH_P_NSH:
 		return as_walk_nsh(env, w);
 	default:
+		return as_walk_tags(env, w, next);
+	}
+}
+
+/* What an IP header names. */
+AS_INLINE int as_walk_protocol(AS_ENV *env, struct as_walk *w, __u32 protocol)
+{
+	switch (protocol) {
+	case AS_IPPROTO_TCP:
+		return as_peek(env, w, 0, AS_TCP_HLEN) ? AS_NOT_TCP : AS_PARSED;
+	case AS_IPPROTO_HOP_BY_HOP:
+	case AS_IPPROTO_ROUTING:
+	case AS_IPPROTO_OPTIONS:
+		return as_walk_extension(env, w, 0);
+	case AS_IPPROTO_AH:
+		return as_walk_extension(env, w, 1);
+	case AS_IPPROTO_FRAGMENT:
+		return as_walk_ipv6_fragment(env, w);
+	case AS_IPPROTO_IPV4:
+		return as_step(w, AS_ETH_P_IPV4, 0);
+	case AS_IPPROTO_IPV6:
+		return as_step(w, AS_ETH_P_IPV6, 0);
+	case AS_IPPROTO_UDP:
+		return as_walk_udp(env, w);
+	case AS_IPPROTO_GRE:
+		return as_walk_gre(env, w);
+	case AS_IPPROTO_ETHERIP:
+		return as_walk_etherip(env, w);
+	case AS_IPPROTO_MPLS:
+		return as_walk_mpls(env, w);
+	default:
 		return AS_NOT_TCP;
 	}
 }
 
-/* One header above IP. */
-AS_INLINE int as_walk_inside(AS_ENV *env, struct as_walk *w, __u32 next)
+/* What a UDP port names. */
+AS_INLINE int as_walk_port(AS_ENV *env, struct as_walk *w, __u32 port)
 {
-	switch (next) {
-	case AS_NEXT_IP + AS_IPPROTO_TCP:
-		return as_peek(env, w, 0, AS_TCP_HLEN) ? AS_NOT_TCP : AS_PARSED;
-	case AS_NEXT_IP + AS_IPPROTO_HOP_BY_HOP:
-	case AS_NEXT_IP + AS_IPPROTO_ROUTING:
-	case AS_NEXT_IP + AS_IPPROTO_OPTIONS:
-		return as_walk_extension(env, w, 0);
-	case AS_NEXT_IP + AS_IPPROTO_AH:
-		return as_walk_extension(env, w, 1);
-	case AS_NEXT_IP + AS_IPPROTO_FRAGMENT:
-		return as_walk_ipv6_fragment(env, w);
-	case AS_NEXT_IP + AS_IPPROTO_IPV4:
-		return as_step(w, AS_ETH_P_IPV4, 0);
-	case AS_NEXT_IP + AS_IPPROTO_IPV6:
-		return as_step(w, AS_ETH_P_IPV6, 0);
-	case AS_NEXT_IP + AS_IPPROTO_UDP:
-		return as_walk_udp(env, w);
-	case AS_NEXT_IP + AS_IPPROTO_GRE:
-	case AS_NEXT_UDP + AS_PORT_GRE:
+	switch (port) {
+	case AS_PORT_GRE:
 		return as_walk_gre(env, w);
-	case AS_NEXT_IP + AS_IPPROTO_ETHERIP:
-		return as_walk_etherip(env, w);
-	case AS_NEXT_IP + AS_IPPROTO_MPLS:
-	case AS_NEXT_UDP + AS_PORT_MPLS:
+	case AS_PORT_MPLS:
 		return as_walk_mpls(env, w);
-	case AS_NEXT_UDP + AS_PORT_VXLAN:
-	case AS_NEXT_UDP + AS_PORT_VXLAN_LINUX:
+	case AS_PORT_VXLAN:
+	case AS_PORT_VXLAN_LINUX:
 		return as_walk_vxlan(env, w, 0);
-	case AS_NEXT_UDP + AS_PORT_VXLAN_GPE:
+	case AS_PORT_VXLAN_GPE:
 		return as_walk_vxlan(env, w, 1);
-	case AS_NEXT_UDP + AS_PORT_GENEVE:
+	case AS_PORT_GENEVE:
 		return as_walk_geneve(env, w);
-	case AS_NEXT_UDP + AS_PORT_GTPU:
+	case AS_PORT_GTPU:
 		return as_walk_gtpu(env, w);
-	case AS_NEXT_UDP + AS_PORT_TEREDO:
+	case AS_PORT_TEREDO:
 		return as_walk_teredo(env, w);
-	case AS_NEXT_UDP + AS_PORT_L2TP:
+	case AS_PORT_L2TP:
 		return as_walk_l2tp(env, w);
-	case AS_NEXT_UDP + AS_PORT_CAPWAP:
+	case AS_PORT_CAPWAP:
 		return as_walk_capwap(env, w);
 	default:
 		return AS_NOT_TCP;
@@ -112,7 +132,9 @@ AS_INLINE int as_walk_header(AS_ENV *env, struct as_walk *w, struct as_packet *p
 		return as_walk_ipv6(env, w, p);
 	if (next < AS_NEXT_IP)
 		return as_walk_link(env, w, next);
-	return as_walk_inside(env, w, next);
+	if (next < AS_NEXT_UDP)
+		return as_walk_protocol(env, w, next - AS_NEXT_IP);
+	return as_walk_port(env, w, next - AS_NEXT_UDP);
 }
 
 /**

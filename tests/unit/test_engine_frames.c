@@ -131,31 +131,32 @@ static void test_pseudowire_addresses(void **state)
 	}
 }
 
+/* Frame control, and whether the frame can be read (IEEE 802.11-2020 section 9.2.4.1). */
+static const struct {
+	uint16_t control;
+	bool read;
+} wlan_rows[] = {
+	{0x0801, true}, /* data, to the distribution system */
+	{0x0802, true}, /* from it */
+	{0x0803, true}, /* between access points: four addresses */
+	{0x0800, true}, /* ad hoc */
+	{0x0809, true}, /* retried */
+	{0x8801, true}, /* QoS data */
+	{0x8883, true}, /* and HT control, four addresses */
+	{0x0841, false}, /* protected */
+	{0x0805, false}, /* more fragments */
+	{0x4801, false}, /* null */
+	{0x8001, false}, /* a beacon */
+	{0xb401, false}, /* RTS */
+};
+
 /* Radio: 802.11 data frames, as capture.c hands them over. */
 static void test_wlan(void **state)
 {
-	/* Frame control, and whether the frame can be read (IEEE 802.11-2020 section 9.2.4.1) */
-	static const struct {
-		uint16_t control;
-		bool read;
-	} rows[] = {
-		{0x0801, true}, /* data, to the distribution system */
-		{0x0802, true}, /* from it */
-		{0x0803, true}, /* between access points: four addresses */
-		{0x0800, true}, /* ad hoc */
-		{0x0809, true}, /* retried */
-		{0x8801, true}, /* QoS data */
-		{0x8883, true}, /* and HT control, four addresses */
-		{0x0841, false}, /* protected */
-		{0x0805, false}, /* more fragments */
-		{0x4801, false}, /* null */
-		{0x8001, false}, /* a beacon */
-		{0xb401, false}, /* RTS */
-	};
 	struct craft_layer layers[STACK_LAYERS] = {{put_snap, 0}};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(wlan_rows) / sizeof(wlan_rows[0]); i++) {
 		struct rig *r = rig_new(RIG_FLOWS);
 		struct craft_conn c = craft_ipv6(1);
 		const struct craft *hello = rig_hello(1);
@@ -166,7 +167,7 @@ static void test_wlan(void **state)
 					    .len = hello->len};
 		struct native_frame frame = {.ethertype = AS_NEXT_WLAN, .ns = r->now, .ifindex = 1};
 
-		layers[1] = (struct craft_layer){put_wlan, rows[i].control};
+		layers[1] = (struct craft_layer){put_wlan, wlan_rows[i].control};
 		stack_build(&stack, layers, &c, &seg);
 		frame.bytes = stack.f.at;
 		frame.caplen = stack.f.len;
@@ -174,7 +175,7 @@ static void test_wlan(void **state)
 		twin.blind = true; /* a link type of captures only */
 #endif
 		native_frame(r->native, &frame);
-		assert_int_equal(native_in_flight(r->native), rows[i].read);
+		assert_int_equal(native_in_flight(r->native), wlan_rows[i].read);
 		rig_free(r);
 	}
 }
