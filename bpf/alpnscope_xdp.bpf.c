@@ -16,6 +16,7 @@
 #define as_settle as_xdp_settle
 #define as_slot_find as_xdp_slot_find
 #define as_unpack as_xdp_unpack
+#define as_on_tunnel as_xdp_on_tunnel
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

@@ -10,15 +10,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "alpnscope/port.h"
-#include "alpnscope/wire.h"
+#include "linktype.h"
 
 #define NS_PER_SEC 1000000000
 #define MAGIC_LEN 4
-#define DLT_RAW_OPENBSD 14 /* files of OpenBSD carry its own number for raw IP */
-#define SLL_HLEN 16
-#define SLL2_HLEN 20
-#define NULL_HLEN 4
 
 struct reader {
 	const char *name;
@@ -39,121 +34,6 @@ fail(const struct reader *r, int err, const char *format, ...)
 	vsnprintf(r->error, r->error_size, format, args);
 	va_end(args);
 	return err;
-}
-
-static void set_network(struct capture_frame *f, uint16_t ethertype, uint32_t offset)
-{
-	bool there = offset < f->caplen;
-
-	f->ethertype = there ? ethertype : CAPTURE_NOT_IP;
-	f->offset = there ? offset : f->caplen;
-}
-
-static void decode_ethernet(struct capture_frame *f)
-{
-	f->ethertype = CAPTURE_ETHERNET;
-	f->offset = 0;
-}
-
-/* Protocols below 0x600 are not ethertypes (IEEE 802.3 section 3.2.6). */
-static void decode_cooked(struct capture_frame *f, uint32_t protocol_at, uint32_t header_len)
-{
-	uint16_t protocol = 0;
-
-	if (f->caplen > header_len)
-		protocol = as_be16(f->bytes + protocol_at);
-	set_network(f, protocol < 0x600 ? CAPTURE_NOT_IP : protocol, header_len);
-}
-
-/* LINKTYPE_LINUX_SLL: the protocol is the header's last field. */
-static void decode_sll(struct capture_frame *f)
-{
-	decode_cooked(f, SLL_HLEN - 2, SLL_HLEN);
-}
-
-/* LINKTYPE_LINUX_SLL2: the protocol is the header's first field. */
-static void decode_sll2(struct capture_frame *f)
-{
-	decode_cooked(f, 0, SLL2_HLEN);
-}
-
-static void decode_ipv4(struct capture_frame *f)
-{
-	set_network(f, AS_ETH_P_IPV4, 0);
-}
-
-static void decode_ipv6(struct capture_frame *f)
-{
-	set_network(f, AS_ETH_P_IPV6, 0);
-}
-
-/* LINKTYPE_RAW: the version is the first half byte. */
-static void decode_raw(struct capture_frame *f)
-{
-	uint8_t version = f->caplen ? f->bytes[0] >> 4 : 0;
-
-	if (version == 4)
-		decode_ipv4(f);
-	else if (version == 6)
-		decode_ipv6(f);
-	else
-		set_network(f, CAPTURE_NOT_IP, 0);
-}
-
-/* The address family, as the operating systems that write such files number it. */
-static uint16_t family_protocol(uint32_t family)
-{
-	switch (family) {
-	case 2:
-		return AS_ETH_P_IPV4;
-	case 10: /* Linux */
-	case 23: /* Windows */
-	case 24: /* NetBSD, OpenBSD */
-	case 28: /* FreeBSD */
-	case 30: /* macOS */
-		return AS_ETH_P_IPV6;
-	default:
-		return CAPTURE_NOT_IP;
-	}
-}
-
-/*
- * LINKTYPE_NULL has the family in the byte order of the machine that captured,
- * LINKTYPE_LOOP in network order. Every family is small: the order shows.
- */
-static void decode_null(struct capture_frame *f)
-{
-	uint32_t family;
-
-	if (f->caplen < NULL_HLEN) {
-		set_network(f, CAPTURE_NOT_IP, NULL_HLEN);
-		return;
-	}
-	family = as_be32(f->bytes);
-	if (family > 0xffff)
-		family = __builtin_bswap32(family);
-	set_network(f, family_protocol(family), NULL_HLEN);
-}
-
-typedef void (*decode_fn)(struct capture_frame *f);
-
-static decode_fn decoder(int link)
-{
-	static const struct {
-		int link;
-		decode_fn decode;
-	} decoders[] = {
-		{DLT_EN10MB, decode_ethernet}, {DLT_LINUX_SLL, decode_sll},
-		{DLT_LINUX_SLL2, decode_sll2}, {DLT_RAW, decode_raw},
-		{DLT_RAW_OPENBSD, decode_raw}, {DLT_IPV4, decode_ipv4},
-		{DLT_IPV6, decode_ipv6},       {DLT_NULL, decode_null},
-		{DLT_LOOP, decode_null},
-	};
-
-	for (size_t i = 0; i < sizeof(decoders) / sizeof(decoders[0]); i++)
-		if (decoders[i].link == link)
-			return decoders[i].decode;
-	return NULL;
 }
 
 /* A pcap file counts seconds in 32 bits without a sign, but libpcap reads one. */
@@ -288,14 +168,15 @@ static int unread_link(const struct reader *r, int link)
 
 	return fail(r, -EPROTONOSUPPORT,
 		    "cannot read %s: link type %s (%d); Ethernet, Linux cooked (SLL, SLL2), raw "
-		    "IP, IPv4, IPv6, null and loop are read; capture on an interface of these",
+		    "IP, null, PPP, HDLC, 802.11 and some more are read; capture on an interface "
+		    "of these",
 		    r->name, name ? name : "unknown", link);
 }
 
 static int read_frames(struct reader *r, capture_fn fn, void *arg)
 {
 	int link = pcap_datalink(r->pcap);
-	decode_fn decode = decoder(link);
+	linktype_fn decode = linktype_decoder(link);
 	struct pcap_pkthdr *header;
 	const u_char *bytes;
 	int got, stop;

@@ -14,8 +14,9 @@
  * @wall_ns: nanoseconds since 1970 (UTC)
  * @bytes: @caplen hostile bytes
  * @len: bytes the frame had on the wire; more than @caplen when it was cut
- * @ethertype: CAPTURE_ETHERNET, or the network protocol (0x0800, 0x86dd, 0x8100...)
- *             that begins at @offset, or CAPTURE_NOT_IP when there is none to read
+ * @ethertype: CAPTURE_ETHERNET, or what begins at @offset: an ethertype (0x0800, 0x86dd,
+ *             0x8100...) or AS_NEXT_* of alpnscope/wire.h, or CAPTURE_NOT_IP when there is
+ *             nothing to read
  * @offset: at most @caplen; 0 with CAPTURE_ETHERNET
  */
 struct capture_frame {
@@ -36,7 +37,7 @@ typedef int (*capture_fn)(void *arg, const struct capture_frame *frame);
  * @frames: how many frames @fn was given, also after an error
  * @error: on failure one line: the file, the cause, the next step
  *
- * Link types read: Ethernet, Linux cooked v1 and v2, raw IP, IPv4, IPv6, null, loop.
+ * Link types read: those of linktype.h.
  * A file that is cut short or damaged fails after its whole frames were handed over.
  *
  * Returns 0 at the end of the file, what @fn returned when that was not 0, or -errno

@@ -286,7 +286,7 @@ bool doctor_limit(struct doctor_finding *f, unsigned int number)
 		"QUIC and HTTP/3: only TLS over TCP is read",
 		"a hello split over segments: counted (alpnscope_lost_total), not read yet",
 		"IP fragments: counted (alpnscope_parse_errors_total), not put together",
-		"inside a tunnel (VXLAN, GRE, ...): observe the tunnel's own interface",
+		"inside a tunnel that is encrypted, or on another port: observe its own device",
 		"other network namespaces' loopback: run alpnscope inside (nsenter -t PID -n)",
 	};
 

@@ -400,13 +400,13 @@ AS_STAGE int as_unpack(AS_ENV *env, __u32 hook)
 {
 	struct as_scratch *s = as_scratch(env, hook);
 	struct as_slot *t = s ? as_slot(env, s->hash + s->probe) : 0;
-	struct as_walk *w;
+	struct as_cursor *w;
 	__u32 have;
 	int err;
 
 	if (!s || !t)
 		return AS_WAIT;
-	w = &s->walk;
+	w = &s->cursor;
 	have = s->contiguous - s->base;
 	as_slot_set_kind(t, s);
 	AS_FRESH(w->at) = s->rec.off;

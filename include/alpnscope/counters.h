@@ -47,7 +47,8 @@
 	AS_COUNTER(LOST_REASSEMBLY_FULL, 30, "lost", "reassembly_full", "")                        \
 	AS_COUNTER(LOST_UNFINISHED, 31, "lost", "unfinished", "")                                  \
 	AS_COUNTER(ERR_REASSEMBLY_FULL, 32, "parse_errors", "reassembly_full", "")                 \
-	AS_COUNTER(ERR_GAP, 33, "parse_errors", "gap", "")
+	AS_COUNTER(ERR_GAP, 33, "parse_errors", "gap", "")                                         \
+	AS_COUNTER(ERR_TOO_MANY_HEADERS, 40, "parse_errors", "too_many_headers", "")
 
 enum as_counter {
 #define AS_COUNTER(id, number, family, reason, help) AS_##id = number,

@@ -349,14 +349,42 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, const struct
 	}
 }
 
+/* A frame that is not plain: walk to its innermost TCP segment, into scratch. Returns enum
+ * as_parsed. Its frame on the stack is gone before a segment is looked at. */
+AS_STAGE int as_on_tunnel(AS_ENV *env, __u32 hook, __u32 ethertype, __u32 off)
+{
+	struct as_scratch *s = as_scratch(env, hook);
+	struct as_frame frame;
+	int parsed;
+
+	if (!s)
+		return AS_NOT_TCP;
+	as_frame(env, &frame);
+	parsed = as_walk(&frame, &s->walk, ethertype, off, &s->pkt);
+	if (parsed == AS_TUNNEL)
+		as_count(env, AS_ERR_TOO_MANY_HEADERS);
+	return parsed;
+}
+
 /**
  * as_on_frame - take one frame: the engine's entrance.
- * @parsed: what an as_parse*() returned for @p
+ * @p: what an as_parse*() made of it; changed when that was AS_TUNNEL
+ * @parsed: what the as_parse*() returned
  * @hook: enum as_hook, which scratch memory is ours
  */
-AS_INLINE void as_on_frame(AS_ENV *env, const struct as_frame *fr, const struct as_packet *p,
-			   int parsed, __u32 hook)
+AS_INLINE void as_on_frame(AS_ENV *env, const struct as_frame *fr, struct as_packet *p, int parsed,
+			   __u32 hook)
 {
+	if (parsed == AS_NOT_TCP)
+		return;
+	if (parsed == AS_TUNNEL) {
+		struct as_scratch *s = as_scratch(env, hook);
+
+		if (!s)
+			return;
+		parsed = as_on_tunnel(env, hook, p->ethertype, p->payload);
+		*p = s->pkt;
+	}
 	if (parsed == AS_PARSED)
 		as_on_packet(env, fr, p, hook);
 	else if (parsed == AS_FRAGMENT)

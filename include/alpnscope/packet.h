@@ -31,8 +31,9 @@ struct as_frame {
  * struct as_packet - one TCP segment.
  * @from_lo: the `lo` end of the tuple sent it
  * @flags: AS_TCP_*
+ * @ethertype: with AS_TUNNEL, of the header at @payload
  * @seq: of the first payload byte
- * @payload: frame offset of the first payload byte
+ * @payload: frame offset of the first payload byte; with AS_TUNNEL, of the first header
  * @payload_len: payload by the IP length: an Ethernet trailer is not payload
  * @avail: how much of it the frame holds (less when cut by snaplen)
  */
@@ -40,7 +41,7 @@ struct as_packet {
 	struct as_tuple key;
 	__u8 from_lo;
 	__u8 flags;
-	__u16 pad;
+	__u16 ethertype;
 	__u32 seq;
 	__u32 ack;
 	__u32 payload;
@@ -51,7 +52,8 @@ struct as_packet {
 enum as_parsed {
 	AS_PARSED = 0,
 	AS_NOT_TCP = 1, /* nothing to us */
-	AS_FRAGMENT = 2, /* a fragment of an IP packet that carries TCP */
+	AS_FRAGMENT = 2, /* a fragment of an IP packet that carries TCP or a tunnel */
+	AS_TUNNEL = 3, /* TCP may lie behind more headers: see tunnel.h */
 };
 
 /**
@@ -168,15 +170,99 @@ AS_INLINE int as_parse_tcp(const struct as_frame *fr, __u32 off, __u32 end, stru
 	return AS_PARSED;
 }
 
+/* The ends of a packet by its IPv4 header; as_parse_tcp() puts them in order. */
+AS_INLINE void as_ends_ipv4(struct as_packet *p, const __u8 *ip)
+{
+	AS_MEMSET(p->key.lo_addr, 0, 32);
+	AS_MEMSET((__u8 *)p->key.lo_addr + 10, 0xff, 2); /* ::ffff:a.b.c.d, */
+	AS_MEMSET((__u8 *)p->key.hi_addr + 10, 0xff, 2); /* RFC 4291 section 2.5.5.2 */
+	AS_MEMCPY((__u8 *)p->key.lo_addr + 12, ip + 12, 4);
+	AS_MEMCPY((__u8 *)p->key.hi_addr + 12, ip + 16, 4);
+	p->key.family = 4;
+}
+
+/* The same by its IPv6 header. */
+AS_INLINE void as_ends_ipv6(struct as_packet *p, const __u8 *ip)
+{
+	AS_MEMCPY(p->key.lo_addr, ip + 8, 16);
+	AS_MEMCPY(p->key.hi_addr, ip + 24, 16);
+	p->key.family = 6;
+}
+
+/* Can TCP lie behind this protocol's header? UDP, of which only a few ports can, is not
+ * meant. */
+AS_INLINE int as_is_carrier(__u32 protocol)
+{
+	switch (protocol) {
+	case AS_IPPROTO_HOP_BY_HOP:
+	case AS_IPPROTO_IPV4:
+	case AS_IPPROTO_IPV6:
+	case AS_IPPROTO_ROUTING:
+	case AS_IPPROTO_FRAGMENT:
+	case AS_IPPROTO_GRE:
+	case AS_IPPROTO_AH:
+	case AS_IPPROTO_OPTIONS:
+	case AS_IPPROTO_ETHERIP:
+	case AS_IPPROTO_MPLS:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/**
+ * as_udp_tunnel - the tunnel that a UDP header names.
+ * @ports: source and destination, 4 bytes in network order
+ * Returns AS_PORT_*, or 0. Senders of most tunnels choose their source port by the inner
+ * flow; L2TP, Teredo and CAPWAP answer from the tunnel's port.
+ */
+AS_INLINE __u32 as_udp_tunnel(const __u8 *ports)
+{
+	__u32 from = as_be16(ports), to = as_be16(ports + 2);
+
+	switch (to) {
+	case AS_PORT_L2TP:
+	case AS_PORT_GTPU:
+	case AS_PORT_TEREDO:
+	case AS_PORT_GRE:
+	case AS_PORT_VXLAN:
+	case AS_PORT_VXLAN_GPE:
+	case AS_PORT_CAPWAP:
+	case AS_PORT_GENEVE:
+	case AS_PORT_MPLS:
+	case AS_PORT_VXLAN_LINUX:
+		return to;
+	}
+	return from == AS_PORT_L2TP || from == AS_PORT_TEREDO || from == AS_PORT_CAPWAP ? from : 0;
+}
+
+/* An IP packet without TCP in front; its payload stands at @off. */
+AS_INLINE int as_parse_other(const struct as_frame *fr, __u32 off, __u32 protocol)
+{
+	__u8 copy[4];
+	const __u8 *ports;
+
+	if (protocol != AS_IPPROTO_UDP)
+		return as_is_carrier(protocol) ? AS_TUNNEL : AS_NOT_TCP;
+	ports = as_view(fr, off, sizeof(copy), copy);
+	return ports && as_udp_tunnel(ports) ? AS_TUNNEL : AS_NOT_TCP;
+}
+
 AS_INLINE int as_parse_ipv4(const struct as_frame *fr, __u32 off, struct as_packet *p)
 {
 	__u8 copy[AS_IPV4_HLEN];
 	const __u8 *ip = as_view(fr, off, AS_IPV4_HLEN, copy);
 	__u32 hlen, len;
 
-	if (!ip || ip[0] >> 4 != 4 || ip[9] != AS_IPPROTO_TCP)
+	if (!ip || ip[0] >> 4 != 4)
 		return AS_NOT_TCP;
 	hlen = (__u32)(ip[0] & 15) * 4;
+	if (ip[9] != AS_IPPROTO_TCP) {
+		/* Only the first fragment of a datagram has its UDP header. */
+		if (ip[9] == AS_IPPROTO_UDP && as_be16(ip + 6) & AS_IPV4_OFFSET_MASK)
+			return AS_NOT_TCP;
+		return as_parse_other(fr, off + hlen, ip[9]);
+	}
 	len = as_be16(ip + 2);
 	if (!len) /* BIG TCP, and TSO captures: longer than the field can say */
 		len = fr->len - off;
@@ -184,12 +270,7 @@ AS_INLINE int as_parse_ipv4(const struct as_frame *fr, __u32 off, struct as_pack
 		return AS_NOT_TCP;
 	if (as_be16(ip + 6) & AS_IPV4_FRAG_MASK)
 		return AS_FRAGMENT;
-	AS_MEMSET(p->key.lo_addr, 0, 32);
-	AS_MEMSET((__u8 *)p->key.lo_addr + 10, 0xff, 2); /* ::ffff:a.b.c.d, */
-	AS_MEMSET((__u8 *)p->key.hi_addr + 10, 0xff, 2); /* RFC 4291 section 2.5.5.2 */
-	AS_MEMCPY((__u8 *)p->key.lo_addr + 12, ip + 12, 4);
-	AS_MEMCPY((__u8 *)p->key.hi_addr + 12, ip + 16, 4);
-	p->key.family = 4;
+	as_ends_ipv4(p, ip);
 	return as_parse_tcp(fr, off + hlen, off + len, p);
 }
 
@@ -201,30 +282,18 @@ AS_INLINE int as_parse_ipv6(const struct as_frame *fr, __u32 off, struct as_pack
 
 	if (!ip || ip[0] >> 4 != 6)
 		return AS_NOT_TCP;
-	if (ip[6] == AS_IPPROTO_FRAGMENT) {
-		const __u8 *next = as_view(fr, off + AS_IPV6_HLEN, 1, copy);
-
-		return next && *next == AS_IPPROTO_TCP ? AS_FRAGMENT : AS_NOT_TCP;
-	}
 	if (ip[6] != AS_IPPROTO_TCP)
-		return AS_NOT_TCP;
+		return as_parse_other(fr, off + AS_IPV6_HLEN, ip[6]);
 	len = as_be16(ip + 4);
 	if (!len) /* BIG TCP, as above */
 		len = fr->len - off - AS_IPV6_HLEN;
-	AS_MEMCPY(p->key.lo_addr, ip + 8, 16);
-	AS_MEMCPY(p->key.hi_addr, ip + 24, 16);
-	p->key.family = 6;
+	as_ends_ipv6(p, ip);
 	return as_parse_tcp(fr, off + AS_IPV6_HLEN, off + AS_IPV6_HLEN + len, p);
 }
 
-/**
- * as_parse - find the TCP segment in a frame.
- * @off: frame offset of the header that @ethertype names
- * @ethertype: AS_ETH_P_*, host order; one VLAN tag may stand there
- * @p: filled when AS_PARSED is returned
- * Returns enum as_parsed.
- */
-AS_INLINE int as_parse(const struct as_frame *fr, __u32 off, __u16 ethertype, struct as_packet *p)
+/* At most one VLAN tag, IPv4 or IPv6, TCP: nearly every frame. */
+AS_INLINE int as_parse_plain(const struct as_frame *fr, __u32 off, __u32 ethertype,
+			     struct as_packet *p)
 {
 	if (ethertype == AS_ETH_P_8021Q || ethertype == AS_ETH_P_8021AD) {
 		__u8 copy[2];
@@ -239,7 +308,25 @@ AS_INLINE int as_parse(const struct as_frame *fr, __u32 off, __u16 ethertype, st
 		return as_parse_ipv4(fr, off, p);
 	if (ethertype == AS_ETH_P_IPV6)
 		return as_parse_ipv6(fr, off, p);
-	return AS_NOT_TCP;
+	return ethertype == AS_ETH_P_ARP ? AS_NOT_TCP : AS_TUNNEL;
+}
+
+/**
+ * as_parse - find the TCP segment in a frame.
+ * @off: frame offset of the header that @ethertype names
+ * @ethertype: AS_ETH_P_* or AS_NEXT_LLC..., host order
+ * @p: filled when AS_PARSED is returned; with AS_TUNNEL, where tunnel.h shall begin
+ * Returns enum as_parsed.
+ */
+AS_INLINE int as_parse(const struct as_frame *fr, __u32 off, __u16 ethertype, struct as_packet *p)
+{
+	int parsed = as_parse_plain(fr, off, ethertype, p);
+
+	if (parsed == AS_TUNNEL) {
+		p->payload = off;
+		p->ethertype = ethertype;
+	}
+	return parsed;
 }
 
 /** as_parse_ethernet - as_parse for a frame that begins with an Ethernet header. */
@@ -247,8 +334,13 @@ AS_INLINE int as_parse_ethernet(const struct as_frame *fr, struct as_packet *p)
 {
 	__u8 copy[2];
 	const __u8 *type = as_view(fr, AS_ETH_HLEN - 2, 2, copy);
+	int parsed = type ? as_parse_plain(fr, AS_ETH_HLEN, as_be16(type), p) : AS_NOT_TCP;
 
-	return type ? as_parse(fr, AS_ETH_HLEN, as_be16(type), p) : AS_NOT_TCP;
+	if (parsed == AS_TUNNEL) {
+		p->payload = 0;
+		p->ethertype = AS_ETH_P_TEB;
+	}
+	return parsed;
 }
 
 /** as_parse_ip - as_parse for a frame that begins with an IP header (tun, wireguard). */

@@ -79,13 +79,13 @@ struct as_slot {
 };
 
 /**
- * struct as_walk - how far as_flatten() came, in scratch memory (see AS_FRESH).
+ * struct as_cursor - how far as_flatten() came, in scratch memory (see AS_FRESH).
  * @at, @end: what of the slot is left to read
  * @left: what of the record is left
  * @records: how many began
  * @message: length of the message, or 0 when that stands in its header
  */
-struct as_walk {
+struct as_cursor {
 	__u32 at;
 	__u32 end;
 	__u32 left;
@@ -208,7 +208,7 @@ AS_INLINE void as_slot_advance(struct as_slot *t)
 }
 
 /* Read the record header at w->at; 0, or the counter of what is wrong with it. */
-AS_INLINE int as_flatten_header(const struct as_slot *t, struct as_walk *w)
+AS_INLINE int as_flatten_header(const struct as_slot *t, struct as_cursor *w)
 {
 	__u32 at = AS_FRESH(w->at), len;
 
@@ -232,7 +232,7 @@ AS_INLINE int as_flatten_header(const struct as_slot *t, struct as_walk *w)
 #define AS_UNREADY (-1)
 
 /* Is the message, of which to->len bytes were read, complete? 0, AS_UNREADY, or a counter. */
-AS_INLINE int as_flatten_done(struct as_bytes *to, const struct as_walk *w)
+AS_INLINE int as_flatten_done(struct as_bytes *to, const struct as_cursor *w)
 {
 	__u32 len = AS_FRESH(to->len), message = AS_FRESH(w->message);
 
@@ -254,7 +254,7 @@ AS_INLINE int as_flatten_done(struct as_bytes *to, const struct as_walk *w)
  * @w: at, end and message are set, the rest 0; w->at + w->left is then where its last record ends
  * Returns 0, AS_UNREADY when more must come, or the counter of why it cannot be read.
  */
-AS_INLINE int as_flatten(const struct as_slot *t, struct as_walk *w, struct as_bytes *to)
+AS_INLINE int as_flatten(const struct as_slot *t, struct as_cursor *w, struct as_bytes *to)
 {
 	AS_FRESH(to->len) = 0;
 	for (__u32 i = 0; i < 2 * AS_RECORDS_MAX + AS_STREAM_MAX / AS_CHUNK + 2; i++) {

@@ -13,6 +13,7 @@
 #include "packet.h"
 #include "record.h"
 #include "stream.h"
+#include "tunnel.h"
 
 #define AS_DEAD_NS 1000000000ULL
 #define AS_WINDOW 0x100000 /* 1 MiB: how far a sequence number may be off */
@@ -41,6 +42,7 @@ enum as_hook { AS_INGRESS, AS_EGRESS, AS_HOOKS };
  */
 struct as_scratch {
 	struct as_packet pkt;
+	struct as_cursor cursor;
 	struct as_record rec;
 	__u32 hash;
 	__u32 end_flags;

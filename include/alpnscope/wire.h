@@ -6,17 +6,46 @@
 /* Ethernet: IEEE 802.3, 802.1Q; numbers from the IANA ethertype registry. */
 #define AS_ETH_HLEN 14
 #define AS_ETH_P_IPV4 0x0800
+#define AS_ETH_P_ARP 0x0806
 #define AS_ETH_P_IPV6 0x86dd
 #define AS_ETH_P_8021Q 0x8100
 #define AS_ETH_P_8021AD 0x88a8
+#define AS_ETH_P_QINQ 0x9100 /* service tags ahead of 802.1ad */
+#define AS_ETH_P_TEB 0x6558 /* an Ethernet frame (RFC 1701) */
+#define AS_ETH_P_PPP 0x880b /* PPP, RFC 1661 */
+#define AS_ETH_P_MPLS 0x8847 /* RFC 3032 */
+#define AS_ETH_P_MPLS_UPSTREAM 0x8848 /* RFC 5332 */
+#define AS_ETH_P_PPPOE 0x8864 /* RFC 2516, session stage */
+#define AS_ETH_P_ERSPAN 0x88be /* draft-foschiano-erspan-03, types I and II */
+#define AS_ETH_P_ERSPAN3 0x22eb /* the same, type III */
+#define AS_ETH_P_PBB 0x88e7 /* IEEE 802.1ah I-tag */
+#define AS_ETH_P_VNTAG 0x8926 /* Cisco VN-Tag */
+#define AS_ETH_P_ETAG 0x893f /* IEEE 802.1BR */
+#define AS_ETH_P_CMD 0x8909 /* Cisco MetaData: a security group tag */
+#define AS_ETH_P_NSH 0x894f /* RFC 8300 */
+#define AS_ETH_TYPE_MIN 0x600 /* a smaller one is a length (IEEE 802.3 section 3.2.6) */
 #define AS_VLAN_HLEN 4
 
 /* IPv4: RFC 791. IPv6: RFC 8200. TCP: RFC 9293. */
 #define AS_IPV4_HLEN 20
 #define AS_IPV4_FRAG_MASK 0x3fff /* MF flag and fragment offset */
+#define AS_IPV4_OFFSET_MASK 0x1fff
 #define AS_IPV6_HLEN 40
+#define AS_IPV6_FRAG_MASK 0xfff9 /* fragment offset and M flag, RFC 8200 section 4.5 */
+#define AS_IPV6_OFFSET_MASK 0xfff8
+#define AS_IPPROTO_HOP_BY_HOP 0
+#define AS_IPPROTO_IPV4 4 /* RFC 2003 */
 #define AS_IPPROTO_TCP 6
+#define AS_IPPROTO_UDP 17
+#define AS_IPPROTO_IPV6 41 /* RFC 4213 */
+#define AS_IPPROTO_ROUTING 43
 #define AS_IPPROTO_FRAGMENT 44
+#define AS_IPPROTO_GRE 47 /* RFC 2784 */
+#define AS_IPPROTO_AH 51 /* RFC 4302 */
+#define AS_IPPROTO_OPTIONS 60
+#define AS_IPPROTO_ETHERIP 97 /* RFC 3378 */
+#define AS_IPPROTO_MPLS 137 /* RFC 4023 */
+#define AS_UDP_HLEN 8
 #define AS_TCP_HLEN 20
 #define AS_TCP_FIN 0x01
 #define AS_TCP_SYN 0x02
@@ -26,6 +55,27 @@
 /* PROXY protocol, versions 1 and 2: HAProxy's proxy-protocol.txt, sections 2.1 and 2.2. */
 #define AS_PROXY1_MAX 107
 #define AS_PROXY2_HLEN 16
+
+/* Tunnels in UDP, by port: IANA "Service Name and Transport Protocol Port Number". */
+#define AS_PORT_L2TP 1701 /* RFC 2661 */
+#define AS_PORT_GTPU 2152 /* 3GPP TS 29.281 */
+#define AS_PORT_TEREDO 3544 /* RFC 4380 */
+#define AS_PORT_GRE 4754 /* RFC 8086 */
+#define AS_PORT_VXLAN 4789 /* RFC 7348 */
+#define AS_PORT_VXLAN_GPE 4790 /* draft-ietf-nvo3-vxlan-gpe-12 */
+#define AS_PORT_CAPWAP 5247 /* RFC 5415, data */
+#define AS_PORT_GENEVE 6081 /* RFC 8926 */
+#define AS_PORT_MPLS 6635 /* RFC 7510 */
+#define AS_PORT_VXLAN_LINUX 8472 /* what Linux and Cilium take unless told otherwise */
+
+/* What begins at a place of a frame: an ethertype, a number that no ethertype can have, an
+ * IP protocol, or the port of a tunnel in UDP. */
+#define AS_NEXT_LLC 1 /* IEEE 802.2 */
+#define AS_NEXT_WLAN 2 /* IEEE 802.11 */
+#define AS_NEXT_GUESS 3 /* IPv4, IPv6 or Ethernet: no header says which */
+#define AS_NEXT_GTP_EXTENSION 4
+#define AS_NEXT_IP 0x10000 /* + protocol */
+#define AS_NEXT_UDP 0x20000 /* + port */
 
 /* TLS records: RFC 8446 section 5.1 (RFC 5246 section 6.2.1). */
 #define AS_REC_HLEN 5

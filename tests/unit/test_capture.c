@@ -11,6 +11,7 @@
 
 #include <sys/wait.h>
 
+#include "alpnscope/wire.h"
 #include "capture_file.h"
 
 static void test_pcap(void **state)
@@ -118,7 +119,8 @@ static const struct link_row link_rows[] = {
 	{113, SLL("\x08\0") "E", 17, 0x0800, 16},
 	{113, SLL("\x86\xdd") "\x60", 17, 0x86dd, 16},
 	{113, SLL("\x81\0") "\0\1\x08\0E", 21, 0x8100, 16},
-	{113, SLL("\0\4") "\x42\x42\3", 19, CAPTURE_NOT_IP, 16}, /* IEEE 802.2 LLC */
+	{113, SLL("\0\4") "\x42\x42\3", 19, AS_NEXT_LLC, 16}, /* IEEE 802.2 LLC */
+	{113, SLL("\0\1") "\xff\xff\0", 19, CAPTURE_NOT_IP, 16}, /* IPX without LLC */
 	{113, SLL("\x08\0"), 16, CAPTURE_NOT_IP, 16},
 	{113, SLL("\x08\0"), 15, CAPTURE_NOT_IP, 15},
 	{113, "", 0, CAPTURE_NOT_IP, 0},
@@ -157,13 +159,56 @@ static const struct link_row link_rows[] = {
 	{108, "\0\0\0\x18\x60", 5, 0x86dd, 4},
 };
 
-static void test_link_types(void **state)
+/* Those that are seldom met. */
+static const struct link_row other_rows[] = {
+	/* PPP: as it is, in HDLC framing (RFC 1662), Cisco's HDLC (RFC 1547) */
+	{9, "\0\x21\x45", 3, 0x880b, 0},
+	{9, "\xff\3\0\x21\x45", 5, 0x880b, 0},
+	{9, "", 0, CAPTURE_NOT_IP, 0},
+	{50, "\xff\3\0\x21\x45", 5, 0x880b, 0},
+	{50, "\x0f\0\x08\0\x45", 5, 0x0800, 4},
+	{50, "\x8f\0\x86\xdd\x60", 5, 0x86dd, 4},
+	{51, "\x11\0\0\1\0\6\0\x21\x45", 9, 0x8864, 0},
+	{104, "\x0f\0\x08\0\x45", 5, 0x0800, 4},
+	{104, "\x0f\0\x80\x35\0", 5, 0x8035, 4}, /* keep alive */
+	{104, "\x0f\0\x08\0", 4, CAPTURE_NOT_IP, 4},
+	{166, "\1\3\0\x21\x45", 5, 0x880b, 2},
+	{166, "\0\x21\x45", 3, 0x880b, 1},
+	{204, "\1\xff\3\0\x21\x45", 6, 0x880b, 1},
+	{204, "\1", 1, CAPTURE_NOT_IP, 1},
+	/* 802.11, and headers ahead of it */
+	{105, "\x08\1", 2, AS_NEXT_WLAN, 0},
+	{127, "\0\0\x08\0\0\0\0\0\x08\1", 10, AS_NEXT_WLAN, 8},
+	{127, "\0\0\xff\xff\0\0\0\0\x08\1", 10, CAPTURE_NOT_IP, 10},
+	{127, "\0\0\x08", 3, CAPTURE_NOT_IP, 0},
+	{192, "\0\0\x08\0\x69\0\0\0\x08\1", 10, AS_NEXT_WLAN, 8},
+	{192, "\0\0\x0c\0\x01\0\0\0....\1\2\3", 15, 0x6558, 12},
+	{192, "\0\0\x08\0\x71\0\0\0" SLL("\x08\0") "E", 25, 0x0800, 24},
+	{192, "\0\0\x08\0\xc0\0\0\0\0\0\x08\0", 12, CAPTURE_NOT_IP, 8},
+	{192, "\0\0\xff\0\x01\0\0\0\1", 9, CAPTURE_NOT_IP, 9},
+	{192, "\0\0\x08\0\xff\xff\xff\xff\1", 9, CAPTURE_NOT_IP, 8},
+	/* The interface's own link type behind a header of macOS */
+	{258, "\x10\0\0\0\1\0\0\0\x0c\0\0\0....\x45", 17, 0x0800, 16},
+	{258, "\x10\0\0\0\1\0\0\0\x0c\0\0\0....", 16, CAPTURE_NOT_IP, 16},
+	/* MPLS, LLC over ATM, FireWire, InfiniBand */
+	{219, "\0\1\1\x40\x45", 5, 0x8847, 0},
+	{100, "\xaa\xaa\3\0\0\0\x08\0\x45", 9, AS_NEXT_LLC, 0},
+	{138, "0123456789abcdef\x08\0E", 19, 0x0800, 16 + 2},
+	{242, "0123456789abcdef0123456789abcdef01234567\x86\xdd\0\0\x60", 45, 0x86dd, 44},
+	/* OpenBSD's IPsec and packet filter */
+	{109, "\0\0\0\2\0\0\0\0\0\0\0\0E", 13, 0x0800, 12},
+	{109, "\x18\0\0\0\0\0\0\0\0\0\0\0\x60", 13, 0x86dd, 12},
+	{117, "\5\2\0\0\0\0\0\0E", 9, 0x0800, 8},
+	{117, "\x04\x18\0\0\x60", 5, 0x86dd, 4},
+	{117, "\xff\2\0\0E", 5, CAPTURE_NOT_IP, 5},
+};
+
+static void check_links(const struct link_row *rows, size_t count)
 {
 	struct seen s = {0};
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(link_rows) / sizeof(link_rows[0]); i++) {
-		const struct link_row *row = &link_rows[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct link_row *row = &rows[i];
 		struct bytes b = {.big = i & 1};
 
 		pcap_header(&b, MAGIC_MICRO, row->link);
@@ -174,6 +219,50 @@ static void test_link_types(void **state)
 			fail_msg("row %zu, link type %u: %d frames, ethertype 0x%x, offset %u: %s",
 				 i, row->link, s.count, s.frame[0].ethertype, s.frame[0].offset,
 				 s.error);
+	}
+}
+
+static void test_link_types(void **state)
+{
+	(void)state;
+	check_links(link_rows, sizeof(link_rows) / sizeof(link_rows[0]));
+}
+
+static void test_other_link_types(void **state)
+{
+	(void)state;
+	check_links(other_rows, sizeof(other_rows) / sizeof(other_rows[0]));
+}
+
+/* LINKTYPE_NFLOG's attributes are in the byte order of the file. */
+static void test_nflog(void **state)
+{
+	struct seen s = {0};
+
+	(void)state;
+	for (int big = 0; big < 2; big++) {
+		struct bytes b = {.big = big}, log = {.big = big};
+
+		put(&log, "\2\0\0\0", 4); /* AF_INET */
+		put16(&log, 5); /* an attribute of 1 byte, and padding */
+		put16(&log, 10);
+		put(&log, "p\0\0\0", 4);
+		put16(&log, 5);
+		put16(&log, 9); /* NFULA_PAYLOAD */
+		put(&log, "E", 1);
+		pcap_header(&b, MAGIC_MICRO, 239);
+		pcap_frame(&b, SEC, 0, log.at, (uint32_t)log.len, 1500);
+		pcap_frame(&b, SEC, 0, log.at, 16, 1500);
+		pcap_frame(&b, SEC, 0, log.at, 3, 1500);
+		log.at[4] = log.at[5] = 0; /* an attribute shorter than its header */
+		pcap_frame(&b, SEC, 0, log.at, (uint32_t)log.len, 1500);
+		read_bytes(&s, &b);
+		assert_int_equal(s.ret, 0);
+		assert_int_equal(s.count, 4);
+		assert_int_equal(s.frame[0].ethertype, 0x0800);
+		assert_int_equal(s.frame[0].offset, 16);
+		for (int i = 1; i < 4; i++)
+			assert_int_equal(s.frame[i].ethertype, CAPTURE_NOT_IP);
 	}
 }
 
@@ -248,10 +337,16 @@ static void test_pipe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pcap),	   cmocka_unit_test(test_late_seconds),
-		cmocka_unit_test(test_pcapng),	   cmocka_unit_test(test_pcapng_far_future),
-		cmocka_unit_test(test_link_types), cmocka_unit_test(test_like_interfaces),
-		cmocka_unit_test(test_stop),	   cmocka_unit_test(test_pipe),
+		cmocka_unit_test(test_pcap),
+		cmocka_unit_test(test_late_seconds),
+		cmocka_unit_test(test_pcapng),
+		cmocka_unit_test(test_pcapng_far_future),
+		cmocka_unit_test(test_link_types),
+		cmocka_unit_test(test_like_interfaces),
+		cmocka_unit_test(test_other_link_types),
+		cmocka_unit_test(test_nflog),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_pipe),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

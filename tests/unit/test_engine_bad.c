@@ -379,7 +379,7 @@ static void test_random(void **state)
 		if (rig_counter[i] && i != AS_LOST_RING_FULL && i != AS_LOST_TOO_MANY_RECORDS &&
 		    i != AS_ERR_REASSEMBLY_FULL && i != AS_LOST_RACED && i != AS_LOST_TABLE_FULL &&
 		    i != AS_ORPHAN_LOST_RING_FULL && i != AS_ERR_TOO_MANY_EXTENSIONS &&
-		    !native_counters(r->native)[i])
+		    i != AS_ERR_TOO_MANY_HEADERS && !native_counters(r->native)[i])
 			fail_msg("no frame came to %s", rig_counter[i]);
 	rig_free(r);
 }
