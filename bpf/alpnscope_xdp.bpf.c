@@ -3,8 +3,8 @@
  * frame. Linked to alpnscope.bpf.c by `bpftool gen object`, so the maps are the same. */
 #define AS_XDP
 
-/* The linker needs another name for each stage (AS_STAGE). One that is left out here would be
- * TC's, which the verifier refuses for its context. */
+/* The linker needs another name for each stage (AS_STAGE). One that is left out here it refuses:
+ * "incompatible struct names '__sk_buff' and 'xdp_md'". */
 #define as_abort as_xdp_abort
 #define as_choose_slot as_xdp_choose_slot
 #define as_collect as_xdp_collect
