@@ -358,7 +358,8 @@ AS_STAGE int as_collect(AS_ENV *env, __u32 hook)
 		as_slot_merge(t, &s->bytes);
 		as_slot_advance(t);
 		t->cut |= s->pkt.avail < s->pkt.payload_len;
-		s->contiguous = s->base + t->have;
+		s->seen_from = s->base;
+		s->seen_end = s->base + t->have;
 		s->hello_flags = t->flags;
 		s->hello_ns = t->since;
 	}
@@ -394,6 +395,17 @@ AS_INLINE void as_flat_random(struct as_scratch *s)
 		s->random_known = 0;
 }
 
+/* Is what stands in scratch.bytes, as far as it is there, a hello? Checked as in as_record_at(),
+ * for there a record may be too short to tell. */
+AS_INLINE int as_is_flat_hello(const struct as_scratch *s)
+{
+	const struct as_bytes *b = &s->bytes;
+
+	return s->rec.v2_version ||
+	       (AS_FRESH(b->len) >= AS_HS_HLEN + 2 && as_be24(b->at + 1) < AS_MESSAGE_MAX &&
+		as_is_version(b->at[0], b->at[4]));
+}
+
 /* Read the hello in the packet's slot, whose first record is scratch.rec. Returns enum as_got or
  * minus a counter. */
 AS_STAGE int as_unpack(AS_ENV *env, __u32 hook)
@@ -407,8 +419,7 @@ AS_STAGE int as_unpack(AS_ENV *env, __u32 hook)
 	if (!s || !t)
 		return AS_WAIT;
 	w = &s->cursor;
-	have = s->contiguous - s->base;
-	as_slot_set_kind(t, s);
+	have = s->seen_end - s->base;
 	AS_FRESH(w->at) = s->rec.off;
 	AS_FRESH(w->end) = have;
 	AS_FRESH(w->left) = 0;
@@ -423,6 +434,12 @@ AS_STAGE int as_unpack(AS_ENV *env, __u32 hook)
 	}
 	as_room(&s->bytes, sizeof(s->bytes.at));
 	err = as_flatten(t, w, &s->bytes);
+	if (!as_is_flat_hello(s)) {
+		if (err != AS_UNREADY)
+			as_slot_free(env, t, &s->pkt.key, s->base, 0);
+		return err == AS_UNREADY ? AS_WAIT : AS_ALONE;
+	}
+	as_slot_set_kind(t, s);
 	if (err == AS_UNREADY)
 		return AS_WAIT;
 	s->hello_seq = s->base + s->rec.off;
@@ -459,7 +476,7 @@ AS_STAGE int as_read_slot(AS_ENV *env, __u32 hook)
 
 	if (!s || !t)
 		return AS_ALONE;
-	have = s->contiguous - s->base;
+	have = s->seen_end - s->base;
 	if (!have)
 		return AS_WAIT;
 	as_slot_record(env, s, t, have);

@@ -52,7 +52,7 @@ AS_INLINE int as_read_random(AS_ENV *env, struct as_scratch *s)
 	__u32 at = s->rec.off + AS_REC_HLEN + AS_HS_HLEN + 2;
 
 	s->random_known = 0;
-	if (!s->rec.v2_version && s->rec.len >= AS_HS_HLEN &&
+	if (!s->rec.v2_version && !as_is_weak(s) &&
 	    s->rec.message_len < AS_HS_HLEN + 2 + AS_RANDOM_LEN) {
 		as_count(env, AS_ERR_HELLO_OVERRUN);
 		return AS_LOST_MALFORMED;

@@ -50,15 +50,15 @@ AS_INLINE void as_on_accept(const struct as_scratch *s, struct as_flow *f, int c
 	as_unlock(&f->lock);
 }
 
-/* Bytes @from..@end of one side were seen; move on what comes next if no hole is between. */
-AS_INLINE void as_on_bytes(const struct as_scratch *s, struct as_flow *f, int client, __u32 from,
-			   __u32 end)
+/* Move on what comes next of one side, if no hole is before what was seen. */
+AS_INLINE void as_on_bytes(const struct as_scratch *s, struct as_flow *f, int client)
 {
 	__u32 *next = client ? &f->client_next : &f->server_next;
 
 	as_lock(&f->lock);
-	if (as_is_open(f, &s->pkt.key) && as_in_window(from, *next) && as_in_window(*next, end))
-		*next = end;
+	if (as_is_open(f, &s->pkt.key) && as_in_window(s->seen_from, *next) &&
+	    as_in_window(*next, s->seen_end))
+		*next = s->seen_end;
 	as_unlock(&f->lock);
 }
 
@@ -79,7 +79,7 @@ AS_INLINE __u32 as_on_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, struct
 		return 0;
 	}
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
-	as_on_bytes(s, f, client, s->pkt.seq, s->pkt.seq + s->pkt.payload_len);
+	as_on_bytes(s, f, client);
 	if (s->rec.begin == AS_BEGIN_SERVER_HELLO && !client)
 		return as_on_server_hello(env, s, hook, f);
 	if (s->rec.begin == AS_BEGIN_ALERT && as_alert_ends(&s->rec))
@@ -166,6 +166,8 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 
 	if (!s)
 		return AS_ALONE;
+	s->seen_from = s->pkt.seq;
+	s->seen_end = s->pkt.seq + s->pkt.payload_len;
 	f = as_flow_find(env, &s->pkt.key);
 	if (f || s->rec.begin == AS_BEGIN_EMPTY || s->rec.begin == AS_BEGIN_PROXY)
 		as_skip_ahead(env, s);
@@ -212,7 +214,7 @@ AS_INLINE __u32 as_on_piece(struct as_scratch *s, struct as_flow *f, int got)
 
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
 	if (got == AS_WAIT)
-		as_on_bytes(s, f, client, s->base, s->contiguous);
+		as_on_bytes(s, f, client);
 	return as_on_flags(s, f, client);
 }
 
@@ -229,6 +231,8 @@ AS_STAGE int as_settle(AS_ENV *env, __u32 hook, int got)
 		return 0;
 	f = as_flow_find(env, &s->pkt.key);
 	s->end_flags = 0;
+	if (got == AS_ALONE && as_is_hello(s) && !s->whole) /* a part of one that was read before */
+		s->rec.begin = AS_BEGIN_OTHER;
 	hello = got >= 0 && got != AS_WAIT && got != AS_DROPPED &&
 		s->rec.begin == AS_BEGIN_CLIENT_HELLO;
 	if (hello) {

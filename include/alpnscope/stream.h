@@ -236,7 +236,7 @@ AS_INLINE int as_flatten_done(struct as_bytes *to, const struct as_cursor *w)
 {
 	__u32 len = AS_FRESH(to->len), message = AS_FRESH(w->message);
 
-	if (len < AS_HS_HLEN)
+	if (len < AS_HS_HLEN + 2) /* less is too little to believe its length */
 		return AS_UNREADY;
 	if (!message)
 		message = AS_HS_HLEN + as_be24(to->at + 1);

@@ -23,6 +23,7 @@ enum as_hook { AS_INGRESS, AS_EGRESS, AS_HOOKS };
 /**
  * struct as_scratch - working memory of one hook on one CPU: a packet that passed the
  * gate, and what is made of it.
+ * @cursor, @walk: see as_flatten() and tunnel.h
  * @rec: the record at hand
  * @random: of the ClientHello at hand, if random_known; see as_v2_random() for its size
  * @end_flags: AS_F_* that go with the end of a flow
@@ -32,7 +33,7 @@ enum as_hook { AS_INGRESS, AS_EGRESS, AS_HOOKS };
  * @hello_flags: AS_F_* that it brings along
  * @hello_ns: when its first segment came
  * @gap_known, @gap_seq: where the sender's next bytes are expected, and more can follow
- * @contiguous: sequence number up to which the slot has all
+ * @seen_from, @seen_end: sequence numbers of what was seen without a hole, by a slot too
  * @base, @probe: the slot: sequence number of its first byte, place from the hash on
  * @slots: there is a slot with such a hash
  * @in_flow: the packet belongs to a flow
@@ -53,7 +54,8 @@ struct as_scratch {
 	__u32 hello_flags;
 	__u32 gap_known;
 	__u32 gap_seq;
-	__u32 contiguous;
+	__u32 seen_from;
+	__u32 seen_end;
 	__u32 base;
 	__u32 probe;
 	__u32 slots;
@@ -209,7 +211,7 @@ AS_INLINE int as_whole(const struct as_scratch *s)
 	__u32 end = s->rec.off - s->pkt.payload + AS_REC_HLEN + s->rec.message_len;
 	int split = s->pkt.avail < s->pkt.payload_len ? AS_LOST_CUT : AS_SPLIT;
 
-	if (s->rec.len < AS_HS_HLEN) /* not even the message's length is in it */
+	if (s->rec.len < AS_HS_HLEN + 2) /* too little to believe the message's length */
 		return split;
 	if (s->rec.message_len > AS_HELLO_MAX)
 		return AS_LOST_TOO_LONG;
