@@ -9,13 +9,16 @@
 #define as_choose_slot as_xdp_choose_slot
 #define as_collect as_xdp_collect
 #define as_look as_xdp_look
+#define as_merge as_xdp_merge
 #define as_on_gated as_xdp_on_gated
 #define as_read_client_hello as_xdp_read_client_hello
 #define as_read_server_hello as_xdp_read_server_hello
 #define as_read_slot as_xdp_read_slot
 #define as_settle as_xdp_settle
 #define as_slot_find as_xdp_slot_find
+#define as_sweep as_xdp_sweep
 #define as_unpack as_xdp_unpack
+#define as_on_header as_xdp_on_header
 #define as_on_tunnel as_xdp_on_tunnel
 
 #include <linux/bpf.h>

@@ -155,7 +155,7 @@ AS_INLINE int as_slot_free(AS_ENV *env, struct as_slot *t, const struct as_tuple
 		t->taken = 0;
 		kind = t->kind;
 		orphan = t->orphan;
-		begun = (__u32)t->present[0] & 1;
+		begun = !t->empty && t->present[0] & 1;
 		hash = t->hash;
 		if (lost == AS_LOST_UNFINISHED && t->cut)
 			lost = AS_LOST_CUT;
@@ -192,8 +192,7 @@ AS_INLINE int as_slot_try(AS_ENV *env, struct as_scratch *s, struct as_slot *t, 
 		t->orphan = !s->in_flow;
 		t->cut = 0;
 		t->since = now;
-		for (__u32 i = 0; i < AS_GROUPS; i++)
-			AS_FRESH(t->present[i]) = 0; /* clang takes no memset of this size */
+		t->empty = 1;
 	} else if (as_slot_is(t, s, 0)) {
 		is = 2;
 	}
@@ -329,14 +328,13 @@ AS_STAGE int as_choose_slot(AS_ENV *env, __u32 hook)
 	return AS_WAIT;
 }
 
-/* Merge the packet into its slot. Returns AS_WAIT or AS_ALONE. */
+/* Copy what the packet has for its slot to scratch.bytes. Returns AS_WAIT or AS_ALONE. */
 AS_STAGE int as_collect(AS_ENV *env, __u32 hook)
 {
 	struct as_scratch *s = as_scratch(env, hook);
-	struct as_slot *t = s ? as_slot(env, s->hash + s->probe) : 0;
-	__u32 from, skip = 0, mine;
+	__u32 from, skip = 0;
 
-	if (!s || !t)
+	if (!s)
 		return AS_ALONE;
 	from = s->pkt.seq - s->base;
 	if (from >= AS_STREAM_MAX) { /* it begins ahead of the slot */
@@ -347,10 +345,20 @@ AS_STAGE int as_collect(AS_ENV *env, __u32 hook)
 		return AS_ALONE;
 	AS_FRESH(s->bytes.from) = from;
 	AS_FRESH(s->bytes.to) = from + as_min(s->pkt.avail - skip, AS_STREAM_MAX - from);
-	AS_FRESH(s->again) = 0;
 	as_room(&s->bytes, sizeof(s->bytes.at));
-	if (as_take(env, s->pkt.payload + skip, &s->bytes))
+	return as_take(env, s->pkt.payload + skip, &s->bytes) ? AS_ALONE : AS_WAIT;
+}
+
+/* Merge scratch.bytes into the packet's slot. Returns AS_WAIT or AS_ALONE. */
+AS_STAGE int as_merge(AS_ENV *env, __u32 hook)
+{
+	struct as_scratch *s = as_scratch(env, hook);
+	struct as_slot *t = s ? as_slot(env, s->hash + s->probe) : 0;
+	__u32 mine;
+
+	if (!s || !t)
 		return AS_ALONE;
+	AS_FRESH(s->again) = 0;
 	as_lock(&t->lock);
 	mine = as_slot_is(t, s, 0) && t->base == s->base;
 	if (mine) {
@@ -459,7 +467,7 @@ AS_STAGE int as_unpack(AS_ENV *env, __u32 hook)
 /* Find the record that the slot begins with, PROXY header and preludes left out. */
 AS_INLINE void as_slot_record(AS_ENV *env, struct as_scratch *s, struct as_slot *t, __u32 have)
 {
-	struct as_frame fr = {.env = env, .flat = t->at, .is_flat = 1, .len = have};
+	struct as_frame fr = {.env = env, .flat = t->at, .how = AS_FLAT, .len = have};
 
 	as_record_at(&fr, 0, have, &s->rec);
 	if (s->rec.begin == AS_BEGIN_PROXY)
@@ -514,7 +522,7 @@ AS_STAGE int as_abort(AS_ENV *env, __u32 hook, __u32 other)
  * @all: or in any case
  * Returns not 0 when it goes on.
  */
-AS_INLINE int as_sweep(AS_ENV *env, __u32 number, int all)
+AS_STAGE int as_sweep(AS_ENV *env, __u32 number, int all)
 {
 	struct as_slot *t = as_slot(env, number);
 

@@ -94,6 +94,7 @@ AS_INLINE void as_skip_ahead(AS_ENV *env, struct as_scratch *s)
 	struct as_frame frame = {};
 
 	as_frame(env, &frame);
+	frame.how = AS_LOADED;
 	if (s->rec.begin == AS_BEGIN_PROXY)
 		as_skip_proxy(env, &frame, s, 0, s->pkt.payload, end);
 	as_skip_prelude(&frame, s, end);
@@ -266,6 +267,8 @@ AS_STAGE int as_on_gated(AS_ENV *env, __u32 hook)
 	if (got == AS_WAIT)
 		got = as_collect(env, hook);
 	if (got == AS_WAIT)
+		got = as_merge(env, hook);
+	if (got == AS_WAIT)
 		got = as_read_slot(env, hook);
 	if (got == AS_HELLO)
 		got = as_unpack(env, hook);
@@ -353,21 +356,31 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, const struct
 	}
 }
 
+/* One header of such a frame, in a stage of its own for the verifier's sake. */
+AS_STAGE int as_on_header(AS_ENV *env, __u32 hook)
+{
+	struct as_scratch *s = as_scratch(env, hook);
+
+	return s ? as_walk_header(env, &s->walk, &s->pkt) : AS_NOT_TCP;
+}
+
 /* A frame that is not plain: walk to its innermost TCP segment, into scratch. Returns enum
  * as_parsed. Its frame on the stack is gone before a segment is looked at. */
 AS_STAGE int as_on_tunnel(AS_ENV *env, __u32 hook, __u32 ethertype, __u32 off)
 {
 	struct as_scratch *s = as_scratch(env, hook);
-	struct as_frame frame;
-	int parsed;
+	struct as_frame frame = {};
+	int parsed = AS_MORE;
 
 	if (!s)
 		return AS_NOT_TCP;
 	as_frame(env, &frame);
-	parsed = as_walk(&frame, &s->walk, ethertype, off, &s->pkt);
-	if (parsed == AS_TUNNEL)
+	as_walk_begin(&frame, &s->walk, ethertype, off);
+	for (__u32 i = 0; i < AS_HEADERS_MAX && parsed == AS_MORE; i++)
+		parsed = as_on_header(env, hook);
+	if (parsed == AS_MORE)
 		as_count(env, AS_ERR_TOO_MANY_HEADERS);
-	return parsed;
+	return parsed == AS_PARSED ? as_walk_end(&frame, &s->walk, &s->pkt) : parsed;
 }
 
 /**

@@ -10,18 +10,23 @@
 /* The target's, see port.h. */
 AS_INLINE int as_load(AS_ENV *env, __u32 off, void *dst, __u32 len);
 
+/* Directly where that is possible; by as_load() only, off the fast path, for each bound that is
+ * checked directly is another state for the verifier; or from memory. */
+enum as_how { AS_DIRECT, AS_LOADED, AS_FLAT };
+
 #define AS_FLAT_MAX 16384
 
 /**
  * struct as_frame - a frame as its hook hands it over.
  * @data, @data_end: the part that can be read directly (may be less than the frame)
  * @len: bytes of the whole frame
- * @flat: if @is_flat, engine memory to read instead: @len bytes, in a slot (stream.h)
+ * @how: how as_view() reads it, enum as_how, known when compiling
+ * @flat: for AS_FLAT engine memory to read instead: @len bytes, in a slot (stream.h)
  */
 struct as_frame {
 	AS_ENV *env;
 	const __u8 *flat;
-	int is_flat;
+	enum as_how how;
 	const __u8 *data;
 	const __u8 *data_end;
 	__u32 len;
@@ -65,7 +70,9 @@ AS_INLINE const __u8 *as_view(const struct as_frame *fr, __u32 off, __u32 len, _
 {
 #ifdef __bpf__
 	as_barrier(off);
-	if (fr->is_flat) /* a slot has room behind its end for what is viewed at once */
+	if (fr->how == AS_LOADED)
+		return as_load(fr->env, off, copy, len) ? 0 : copy;
+	if (fr->how == AS_FLAT) /* a slot has room behind its end for what is viewed at once */
 		return fr->len >= len && off <= fr->len - len && off <= AS_FLAT_MAX ? fr->flat + off
 										    : 0;
 	if (off < 0x8000) { /* the verifier follows packet offsets below 0xffff only */
@@ -77,7 +84,7 @@ AS_INLINE const __u8 *as_view(const struct as_frame *fr, __u32 off, __u32 len, _
 	/* GRO and TSO leave headers or payload in fragments. */
 	return as_load(fr->env, off, copy, len) ? 0 : copy;
 #else
-	const __u8 *from = fr->is_flat ? fr->flat : fr->data;
+	const __u8 *from = fr->how == AS_FLAT ? fr->flat : fr->data;
 
 	(void)copy;
 	return fr->len >= len && off <= fr->len - len ? from + off : 0;

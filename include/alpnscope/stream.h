@@ -53,6 +53,7 @@ enum as_kind_of_slot { AS_SLOT_UNKNOWN, AS_SLOT_CLIENT_HELLO, AS_SLOT_SERVER_HEL
  * @kind: enum as_kind_of_slot
  * @orphan: a server's, and no ClientHello was seen
  * @cut: the capture has not all of a segment
+ * @empty: nothing was merged yet, `present` is not yet cleared
  * @flags: AS_F_OVERLAP_CONFLICT
  * @since: when its first segment came
  * @present: which bytes of `at` are there; bit n of group g is byte 64 * g + n
@@ -70,7 +71,7 @@ struct as_slot {
 	__u8 kind;
 	__u8 orphan;
 	__u8 cut;
-	__u32 pad;
+	__u32 empty;
 	__u64 present[AS_GROUPS];
 	union {
 		__u8 at[AS_STREAM_MAX + AS_CHUNK];
@@ -161,6 +162,9 @@ AS_INLINE __u64 as_merge_group(struct as_slot *t, const struct as_bytes *in, __u
 AS_INLINE void as_slot_merge(struct as_slot *t, struct as_bytes *in)
 {
 	AS_FRESH(in->differ) = 0;
+	for (__u32 i = 0; i < AS_GROUPS && AS_FRESH(t->empty); i++)
+		AS_FRESH(t->present[i]) = 0; /* clang takes no memset of this size */
+	t->empty = 0;
 	for (__u32 i = 0; i < AS_GROUPS; i++) {
 		__u32 from = AS_FRESH(in->from), to = AS_FRESH(in->to);
 		__u32 g = from / AS_GROUP + i, start = i ? 0 : from % AS_GROUP;
@@ -180,31 +184,33 @@ AS_INLINE void as_slot_merge(struct as_slot *t, struct as_bytes *in)
 		t->flags |= AS_F_OVERLAP_CONFLICT;
 }
 
+/* The number of zeros below the lowest set bit of @x, which is not 0. BPF has no instruction for
+ * it; without branches, for each would double the verifier's work. */
+AS_INLINE __u32 as_lowest(__u64 x)
+{
+	x = (x & -x) - 1; /* those zeros as ones, to be counted */
+	x -= x >> 1 & 0x5555555555555555ULL;
+	x = (x & 0x3333333333333333ULL) + (x >> 2 & 0x3333333333333333ULL);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return (__u32)(x * 0x0101010101010101ULL >> 56);
+}
+
 /* Move `have` on over all that is there, under the lock. */
 AS_INLINE void as_slot_advance(struct as_slot *t)
 {
-	for (__u32 i = 0; i <= AS_GROUPS; i++) {
-		__u32 g = AS_FRESH(t->have) / AS_GROUP, n = 0;
-		__u64 missing;
+	__u32 g;
 
+	for (__u32 i = 0; i < AS_GROUPS; i++) {
+		g = AS_FRESH(t->have) / AS_GROUP;
 		as_barrier(g);
-		if (g >= AS_GROUPS)
+		if (g >= AS_GROUPS || ~t->present[g])
 			break;
-		missing = ~t->present[g];
 		AS_FRESH(t->have) = (g + 1) * AS_GROUP;
-		if (!missing)
-			continue;
-		/* The lowest set bit: BPF has no instruction for it. */
-		missing &= -missing;
-		n += missing & 0xffffffff00000000ULL ? 32 : 0;
-		n += missing & 0xffff0000ffff0000ULL ? 16 : 0;
-		n += missing & 0xff00ff00ff00ff00ULL ? 8 : 0;
-		n += missing & 0xf0f0f0f0f0f0f0f0ULL ? 4 : 0;
-		n += missing & 0xccccccccccccccccULL ? 2 : 0;
-		n += missing & 0xaaaaaaaaaaaaaaaaULL ? 1 : 0;
-		AS_FRESH(t->have) = g * AS_GROUP + n;
-		break;
 	}
+	g = AS_FRESH(t->have) / AS_GROUP;
+	as_barrier(g);
+	if (g < AS_GROUPS)
+		AS_FRESH(t->have) = g * AS_GROUP + as_lowest(~t->present[g]);
 }
 
 /* Read the record header at w->at; 0, or the counter of what is wrong with it. */

@@ -122,6 +122,11 @@ AS_INLINE int as_walk_port(AS_ENV *env, struct as_walk *w, __u32 port)
 	}
 }
 
+/**
+ * as_walk_header - step over one header.
+ * @p: the addresses are filled in on the way
+ * Returns AS_MORE, or enum as_parsed; AS_PARSED when the walk stands on TCP.
+ */
 AS_INLINE int as_walk_header(AS_ENV *env, struct as_walk *w, struct as_packet *p)
 {
 	__u32 next = AS_FRESH(w->next);
@@ -138,27 +143,26 @@ AS_INLINE int as_walk_header(AS_ENV *env, struct as_walk *w, struct as_packet *p
 }
 
 /**
- * as_walk - find the innermost TCP segment of a frame.
- * @fr: its length becomes the end of what encloses the segment
- * @w: working memory
- * @next: what begins at frame offset @off, as as_parse() left it
- * @p: filled when AS_PARSED is returned
- * Returns enum as_parsed; AS_TUNNEL when there are more than AS_HEADERS_MAX headers.
+ * as_walk_begin - stand on what begins at frame offset @off.
+ * @next: what it is, as as_parse() left it
  */
-AS_INLINE int as_walk(struct as_frame *fr, struct as_walk *w, __u32 next, __u32 off,
-		      struct as_packet *p)
+AS_INLINE void as_walk_begin(const struct as_frame *fr, struct as_walk *w, __u32 next, __u32 off)
 {
-	int walked = AS_MORE;
-
 	AS_FRESH(w->next) = next;
 	AS_FRESH(w->off) = off;
 	AS_FRESH(w->end) = fr->len;
 	AS_FRESH(w->fragment) = 0;
-	for (__u32 i = 0; i < AS_HEADERS_MAX && walked == AS_MORE; i++)
-		walked = as_walk_header(fr->env, w, p);
-	if (walked != AS_PARSED)
-		return walked;
-	/* A segment that reaches out of what encloses it is cut, as by a short snaplen. */
+}
+
+/**
+ * as_walk_end - take the TCP segment that the walk came to.
+ * @fr: its length becomes the end of what encloses the segment: one that reaches out of that
+ *      is cut, as by a short snaplen
+ * @p: filled when AS_PARSED is returned
+ * Returns enum as_parsed.
+ */
+AS_INLINE int as_walk_end(struct as_frame *fr, struct as_walk *w, struct as_packet *p)
+{
 	fr->len = AS_FRESH(w->end);
 	return as_parse_tcp(fr, AS_FRESH(w->off), AS_FRESH(w->ip_end), p);
 }
