@@ -284,7 +284,7 @@ bool doctor_limit(struct doctor_finding *f, unsigned int number)
 		"TLS 1.3: the server's choice is encrypted: undetermined for now",
 		"Encrypted ClientHello: the inner hello; the outer one is told",
 		"QUIC and HTTP/3: only TLS over TCP is read",
-		"a hello split over segments: counted (alpnscope_lost_total), not read yet",
+		"a hello of over 16 KiB or 64 TLS records: counted (alpnscope_lost_total)",
 		"IP fragments: counted (alpnscope_parse_errors_total), not put together",
 		"inside a tunnel that is encrypted, or on another port: observe its own device",
 		"other network namespaces' loopback: run alpnscope inside (nsenter -t PID -n)",

@@ -249,8 +249,9 @@ static void json_expected(struct buf *b, const struct expectation *e)
 	buf_puts(b, e->source == EXPECT_NONE ? "" : "]");
 }
 
-static void json_signals(struct buf *b, const struct verdict *v)
+static void json_signals(struct buf *b, const struct event *ev)
 {
+	const struct verdict *v = &ev->verdict;
 	const struct {
 		bool seen;
 		const char *name;
@@ -258,6 +259,7 @@ static void json_signals(struct buf *b, const struct verdict *v)
 		{v->scsv, "fallback_scsv"},
 		{v->sentinel, "downgrade_sentinel"},
 		{v->npn, "npn"},
+		{ev->hs->flags & AS_F_OVERLAP_CONFLICT, "overlap_conflict"},
 	};
 	const char *comma = "";
 
@@ -298,7 +300,7 @@ static void json_alpn(struct buf *b, const struct event *ev)
 	json_expected(b, &side->expect);
 	buf_printf(b, ",\"fallback\":%s,\"cause\":", json_bool(cause_is_fallback(side->cause)));
 	json_text(b, cause_name(side->cause));
-	json_signals(b, &ev->verdict);
+	json_signals(b, ev);
 	buf_printf(b, ",\"retry\":%s", json_bool(ev->hs->flags & AS_F_RETRY));
 	json_alert(b, ev->hs);
 	buf_puts(b, "}");

@@ -304,7 +304,7 @@ def limits():
     """what cannot be seen is said, whoever asks"""
     for report in (doctor(), doctor(prefix=NOBODY)):
         said = "\n".join(text for _, text in report.found("not seen"))
-        for word in ("TLS 1.3", "Encrypted ClientHello", "QUIC", "HTTP/3", "split", "fragments",
+        for word in ("TLS 1.3", "Encrypted ClientHello", "QUIC", "HTTP/3", "16 KiB", "fragments",
                      "tunnel", "namespaces"):
             tap.equal(word in said, True, f"{word!r} in {said!r}")
         tap.equal({status for status, _ in report.found("not seen")}, {"note"}, "its status")

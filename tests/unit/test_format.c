@@ -246,7 +246,9 @@ static void test_flags(void **state)
 	assert_json_has(&s, "\"ech\":true,\"pq\":true,\"alpn_truncated\":true,"
 			    "\"server_name_truncated\":true}");
 	assert_json_has(&s, "\"resumed\":true");
-	assert_json_has(&s, "\"signals\":[\"fallback_scsv\",\"downgrade_sentinel\",\"npn\"],"
+	s.hs.flags |= AS_F_OVERLAP_CONFLICT;
+	assert_json_has(&s, "\"signals\":[\"fallback_scsv\",\"downgrade_sentinel\",\"npn\","
+			    "\"overlap_conflict\"],"
 			    "\"retry\":true");
 }
 
