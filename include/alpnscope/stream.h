@@ -140,8 +140,8 @@ AS_INLINE __u64 as_widen(__u64 bits)
 AS_INLINE __u64 as_merge_group(struct as_slot *t, const struct as_bytes *in, __u32 g, __u64 fresh,
 			       __u64 again)
 {
-	const __u64 *from = &in->word[(AS_GROUP / 8) * g];
-	__u64 *to = &t->word[(AS_GROUP / 8) * g], differ = 0;
+	const __u64 *from = in->word + (__u64)g * (AS_GROUP / 8);
+	__u64 *to = t->word + (__u64)g * (AS_GROUP / 8), differ = 0;
 
 	if (fresh == ~0ULL) {
 		for (__u32 i = 0; i < AS_GROUP / 8; i++)

@@ -322,10 +322,9 @@ static void test_port(void **state)
 
 static void test_limits(void **state)
 {
-	static const char *const hidden[] = {"TLS 1.3",	 "Encrypted ClientHello",
-					     "QUIC",	 "over 16 KiB",
-					     "fragment", "tunnel",
-					     "loopback"};
+	static const char *const hidden[] = {
+		"TLS 1.3", "Encrypted ClientHello", "QUIC", "over 16 KiB", "fragment", "tunnel",
+		"loopback"};
 	struct doctor_finding f;
 
 	(void)state;
