@@ -101,12 +101,6 @@ AS_INLINE int as_is_old(const struct as_scratch *s, __u32 seq)
 	return s->gap_seq - seq - 1 < AS_WINDOW;
 }
 
-/* Does it have bytes for the slot from @base on? */
-AS_INLINE int as_in_slot(const struct as_scratch *s, __u32 base)
-{
-	return s->pkt.seq - base < AS_STREAM_MAX || base - s->pkt.seq < s->pkt.avail;
-}
-
 AS_INLINE int as_is_hello(const struct as_scratch *s)
 {
 	return s->rec.begin == AS_BEGIN_CLIENT_HELLO || s->rec.begin == AS_BEGIN_SERVER_HELLO;
@@ -173,10 +167,9 @@ AS_STAGE int as_choose_slot(AS_ENV *env, __u32 hook)
 		t = as_slot(env, s->hash + n - 1);
 	if (t) {
 		base = t->base;
-		if (!as_in_slot(s, base)) {
-			if (!as_is_start(s))
-				return AS_ALONE;
-			as_slot_free(env, t, &s->pkt.key, base, AS_LOST_UNFINISHED);
+		if (s->whole && t->kind == AS_SLOT_UNKNOWN) { /* see as_is_piece() */
+			as_slot_free(env, t, &s->pkt.key, base,
+				     s->hello_seq == base ? 0 : AS_LOST_UNFINISHED);
 			t = 0;
 		}
 	}
@@ -186,6 +179,9 @@ AS_STAGE int as_choose_slot(AS_ENV *env, __u32 hook)
 		n = as_slot_take(env, s, hook, base);
 		if (!n)
 			return as_no_slot(env, s);
+		t = as_slot(env, s->hash + n - 1);
+		if (t) /* another CPU may have taken it, from another place on */
+			base = t->base;
 	}
 	s->probe = n - 1;
 	s->base = base;
@@ -320,6 +316,10 @@ AS_STAGE int as_unpack(AS_ENV *env, __u32 hook)
 	/* Whoever frees it has the message: on another CPU it may have become complete too. */
 	if (!as_slot_free(env, t, &s->pkt.key, s->base, 0))
 		return AS_WAIT;
+	if (!err && s->rec.begin == AS_BEGIN_CLIENT_HELLO && !s->random_known) {
+		as_count(env, AS_ERR_HELLO_OVERRUN);
+		err = AS_LOST_MALFORMED;
+	}
 	if (err)
 		return -err;
 	s->rec.message_len = AS_FRESH(s->bytes.len);

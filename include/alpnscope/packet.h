@@ -133,6 +133,8 @@ AS_INLINE int as_tuple_equal(const struct as_tuple *a, const struct as_tuple *b)
 AS_INLINE __u64 as_mix(__u64 h, __u64 word)
 {
 	h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
+	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ULL; /* once is not enough: the top bit of a
+						    * product is that of its factor */
 	return h ^ h >> 32;
 }
 

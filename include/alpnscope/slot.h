@@ -7,12 +7,18 @@
 
 #include "track.h"
 
+/* Does it have bytes for the slot from @base on? */
+AS_INLINE int as_in_slot(const struct as_scratch *s, __u32 base)
+{
+	return s->pkt.seq - base < AS_STREAM_MAX || base - s->pkt.seq < s->pkt.avail;
+}
+
 /* Is it the slot of the packet's sender, or with @other of its receiver? A place may change
  * hands at any time: what matters is decided under the lock. */
 AS_INLINE int as_slot_is(const struct as_slot *t, const struct as_scratch *s, __u32 other)
 {
 	return t->taken && t->from_lo == (s->pkt.from_lo ^ other) &&
-	       as_tuple_equal(&t->key, &s->pkt.key);
+	       as_tuple_equal(&t->key, &s->pkt.key) && (other || as_in_slot(s, t->base));
 }
 
 /* Find that slot: 1 + its probe, or 0. */
@@ -28,6 +34,15 @@ AS_STAGE int as_slot_find(AS_ENV *env, __u32 hook, __u32 other)
 	}
 	return 0;
 }
+
+/* struct as_slot_end - what is left to say of a slot that was freed. */
+struct as_slot_end {
+	__u32 kind;
+	__u32 orphan;
+	__u32 begun;
+	__u32 cut;
+	__u32 hash;
+};
 
 /* Count a hello that ends incomplete, by what was seen of it. */
 AS_INLINE void as_slot_lost(AS_ENV *env, __u32 kind, __u32 orphan, __u32 begun, __u32 lost)
@@ -46,6 +61,30 @@ AS_INLINE void as_slot_lost(AS_ENV *env, __u32 kind, __u32 orphan, __u32 begun, 
 	}
 }
 
+/* Free a slot, under its lock; @end: for as_slot_settle(). */
+AS_INLINE void as_slot_clear(struct as_slot *t, struct as_slot_end *end)
+{
+	t->taken = 0;
+	end->kind = t->kind;
+	end->orphan = t->orphan;
+	end->begun = !t->empty && t->present[0] & 1;
+	end->cut = t->cut;
+	end->hash = t->hash;
+}
+
+/* The slot was freed, and its hello is lost for the reason @lost, or is not if that is 0. */
+AS_INLINE void as_slot_settle(AS_ENV *env, const struct as_slot_end *end, __u32 lost)
+{
+	struct as_gate *gate = as_gate(env, end->hash);
+
+	if (gate)
+		as_add(&gate->slots, -1);
+	if (lost == AS_LOST_UNFINISHED && end->cut)
+		lost = AS_LOST_CUT;
+	if (lost)
+		as_slot_lost(env, end->kind, end->orphan, end->begun, lost);
+}
+
 /**
  * as_slot_free - give a slot up.
  * @key, @base: whose it must be, else nothing is done
@@ -55,29 +94,34 @@ AS_INLINE void as_slot_lost(AS_ENV *env, __u32 kind, __u32 orphan, __u32 begun, 
 AS_INLINE int as_slot_free(AS_ENV *env, struct as_slot *t, const struct as_tuple *key, __u32 base,
 			   __u32 lost)
 {
-	__u32 kind = 0, orphan = 0, begun = 0, hash = 0, mine;
-	struct as_gate *gate;
+	struct as_slot_end end = {};
+	int mine;
 
 	as_lock(&t->lock);
 	mine = t->taken && t->base == base && as_tuple_equal(&t->key, key);
-	if (mine) {
-		t->taken = 0;
-		kind = t->kind;
-		orphan = t->orphan;
-		begun = !t->empty && t->present[0] & 1;
-		hash = t->hash;
-		if (lost == AS_LOST_UNFINISHED && t->cut)
-			lost = AS_LOST_CUT;
-	}
+	if (mine)
+		as_slot_clear(t, &end);
 	as_unlock(&t->lock);
-	if (!mine)
-		return 0;
-	gate = as_gate(env, hash);
-	if (gate)
-		as_add(&gate->slots, -1);
-	if (lost)
-		as_slot_lost(env, kind, orphan, begun, lost);
-	return 1;
+	if (mine)
+		as_slot_settle(env, &end, lost);
+	return mine;
+}
+
+/** as_slot_give_up - as as_slot_free(), whose ever it is, if it was taken @age ns ago or before. */
+AS_INLINE int as_slot_give_up(AS_ENV *env, struct as_slot *t, __u64 age, __u32 lost)
+{
+	__u64 now = as_time(env);
+	struct as_slot_end end = {};
+	int mine;
+
+	as_lock(&t->lock);
+	mine = t->taken && now - t->since >= age;
+	if (mine)
+		as_slot_clear(t, &end);
+	as_unlock(&t->lock);
+	if (mine)
+		as_slot_settle(env, &end, lost);
+	return mine;
 }
 
 /* Take the slot from @base on, if it is free: 1; 2 when it is this direction's, for another
@@ -90,7 +134,6 @@ AS_INLINE int as_slot_try(AS_ENV *env, struct as_scratch *s, struct as_slot *t, 
 	as_lock(&t->lock);
 	if (!t->taken) {
 		is = 1;
-		t->taken = 1;
 		t->key = s->pkt.key;
 		t->from_lo = s->pkt.from_lo;
 		t->hash = s->hash;
@@ -102,6 +145,8 @@ AS_INLINE int as_slot_try(AS_ENV *env, struct as_scratch *s, struct as_slot *t, 
 		t->cut = 0;
 		t->since = now;
 		t->empty = 1;
+		__asm__ volatile("" ::: "memory"); /* as_slot_find() looks without the lock */
+		t->taken = 1;
 	} else if (as_slot_is(t, s, 0)) {
 		is = 2;
 	}
@@ -124,10 +169,11 @@ AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 hook, __u3
 
 		if (!t)
 			continue;
-		if (i >= AS_SLOT_PROBES && t->taken && as_time(env) - t->since > AS_SLOT_OLD_NS)
-			as_slot_free(env, t, &t->key, t->base, AS_LOST_REASSEMBLY_FULL);
+		if (i >= AS_SLOT_PROBES && t->taken)
+			as_slot_give_up(env, t, AS_SLOT_OLD_NS, AS_LOST_REASSEMBLY_FULL);
 		is = as_slot_try(env, s, t, base);
 		if (is == 1) {
+			as_unmark(gate, s->hash); /* only now: till then a piece is early */
 			as_stir(env);
 			return i % AS_SLOT_PROBES + 1;
 		}
@@ -149,10 +195,7 @@ AS_STAGE int as_sweep(AS_ENV *env, __u32 number, int all)
 
 	if (!t || !t->taken)
 		return 0;
-	if (!all && as_time(env) - t->since < AS_SLOT_NS)
-		return 1;
-	as_slot_free(env, t, &t->key, t->base, AS_LOST_UNFINISHED);
-	return 0;
+	return !as_slot_give_up(env, t, all ? 0 : AS_SLOT_NS, AS_LOST_UNFINISHED);
 }
 
 #endif
