@@ -5,6 +5,7 @@
 
 #include <net/if.h>
 
+#include "ends.h"
 #include "verdict.h"
 
 #define SERVICE_NAME_MAX 64 /* bytes, terminator included */
@@ -30,6 +31,8 @@ struct event_side {
  * @wall_ns: CLOCK_REALTIME of the first byte of the ClientHello
  * @ifname: where it was seen, "" when not known
  * @client_moved, @server_moved: the handshake was seen with several addresses of that end
+ * @dialled, @reached: the ends before and after address translation (merge.h), one of them
+ *          those of @hs; both NULL when there was none, or it is not known
  * @sides: one, or two when both ends are on this host (server first)
  *
  * Both ends local: each counts it under its own role with peer="local".
@@ -39,9 +42,26 @@ struct event {
 	int64_t wall_ns;
 	char ifname[IF_NAMESIZE];
 	bool client_moved, server_moved;
+	const struct ends *dialled, *reached;
 	struct verdict verdict;
 	unsigned int side_count;
 	struct event_side side[2];
 };
+
+/** event_ends - as the client dialled, which is what is shown. */
+static inline struct ends event_ends(const struct event *ev)
+{
+	return ev->dialled ? *ev->dialled : ends_of(ev->hs);
+}
+
+/** event_other_port - the server's port (host byte order) on the other side of a translation
+ * than that of @ev->hs; 0 when it is the same. */
+static inline uint16_t event_other_port(const struct event *ev)
+{
+	if (!ev->dialled || ev->dialled->server_port == ev->reached->server_port)
+		return 0;
+	return ev->hs->server_port == ev->dialled->server_port ? ev->reached->server_port
+							       : ev->dialled->server_port;
+}
 
 #endif

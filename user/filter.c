@@ -137,7 +137,9 @@ static bool alpn_matches(const struct event_filter *f, const struct verdict *v)
 
 bool filter_match(const struct event_filter *f, const struct event *ev)
 {
-	if (!port_matches(f, ev->hs->server_port))
+	uint16_t other = event_other_port(ev);
+
+	if (!port_matches(f, ev->hs->server_port) && !(other && port_matches(f, other)))
 		return false;
 	if (f->outcomes && !(f->outcomes & 1U << ev->verdict.outcome))
 		return false;

@@ -11,7 +11,7 @@
 /**
  * struct event_filter - an event passes when it meets every condition that is set;
  * all zero lets every event through.
- * @port: server ports, host byte order; any of them
+ * @port: server ports, host byte order; any of them, before or after address translation
  * @outcomes: bit set, 1 << enum outcome; any of them
  * @sni: glob on the escaped server name, "" for none
  * @alpn: escaped protocol name, offered or chosen, "" for none

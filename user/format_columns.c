@@ -108,28 +108,28 @@ static void address_text(int family, const __u8 *addr, char *text, socklen_t siz
 }
 
 /* Who matters more than from which port: where both do not fit, the port goes. */
-static void client_cell(struct cell *c, const struct as_handshake *hs)
+static void client_cell(struct cell *c, const struct ends *ends)
 {
 	char text[INET6_ADDRSTRLEN], whole[INET6_ADDRSTRLEN + 8];
 
-	address_text(hs->family, hs->client_addr, text, sizeof(text));
-	snprintf(whole, sizeof(whole), hs->family == 4 ? "%s:%u" : "[%s]:%u", text,
-		 hs->client_port);
+	address_text(ends->family, ends->client_addr, text, sizeof(text));
+	snprintf(whole, sizeof(whole), ends->family == 4 ? "%s:%u" : "[%s]:%u", text,
+		 ends->client_port);
 	if (strlen(whole) <= (size_t)columns[CLIENT].width)
 		buf_puts(&c->text, whole);
 	else
 		put_elided(&c->text, text, (size_t)columns[CLIENT].width);
 }
 
-static void server_cell(struct cell *c, const struct as_handshake *hs)
+static void server_cell(struct cell *c, const struct as_handshake *hs, const struct ends *ends)
 {
-	bool bracket = !hs->sni_len && hs->family != 4 && hs->server_port != 443;
+	bool bracket = !hs->sni_len && ends->family != 4 && ends->server_port != 443;
 	size_t room = (size_t)columns[SERVER].width;
 	char address[INET6_ADDRSTRLEN], port[8] = "";
 	struct buf name = {0};
 
-	if (hs->server_port != 443)
-		room -= (size_t)snprintf(port, sizeof(port), ":%u", hs->server_port);
+	if (ends->server_port != 443)
+		room -= (size_t)snprintf(port, sizeof(port), ":%u", ends->server_port);
 	if (bracket)
 		room -= 2;
 	buf_puts(&c->text, bracket ? "[" : "");
@@ -137,7 +137,7 @@ static void server_cell(struct cell *c, const struct as_handshake *hs)
 		put_name(&name, as_sni(hs), hs->sni_len);
 		put_cut(&c->text, data(&name), room);
 	} else {
-		address_text(hs->family, hs->server_addr, address, sizeof(address));
+		address_text(ends->family, ends->server_addr, address, sizeof(address));
 		put_elided(&c->text, address, room);
 	}
 	buf_puts(&c->text, bracket ? "]" : "");
@@ -273,12 +273,13 @@ void format_header(struct buf *b, const struct format_style *style)
 void format_columns(const struct event *ev, struct buf *b, const struct format_style *style)
 {
 	struct cell cell[COLUMNS] = {0};
+	struct ends ends = event_ends(ev);
 
 	time_cell(&cell[TIME], ev->wall_ns);
 	buf_puts(&cell[ROLE].text, role_name(ev->side[0].role));
 	service_cell(&cell[SERVICE], ev->side[0].service);
-	client_cell(&cell[CLIENT], ev->hs);
-	server_cell(&cell[SERVER], ev->hs);
+	client_cell(&cell[CLIENT], &ends);
+	server_cell(&cell[SERVER], ev->hs, &ends);
 	if (ev->verdict.has_offer)
 		offered_cell(&cell[OFFERED], ev);
 	else

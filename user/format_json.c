@@ -167,8 +167,7 @@ static void json_event(struct buf *b, const struct event *ev)
 		buf_puts(b, "\",\"duration\":null}");
 }
 
-static void json_end(struct buf *b, const char *key, int family, const __u8 *addr,
-		     unsigned int port)
+static void json_address(struct buf *b, int family, const uint8_t *addr, unsigned int port)
 {
 	char text[INET6_ADDRSTRLEN];
 
@@ -176,15 +175,40 @@ static void json_end(struct buf *b, const char *key, int family, const __u8 *add
 		inet_ntop(AF_INET, addr + 12, text, sizeof(text));
 	else
 		inet_ntop(AF_INET6, addr, text, sizeof(text));
-	buf_printf(b, ",\"%s\":{\"ip\":\"%s\",\"port\":%u}", key, text, port);
+	buf_printf(b, "\"ip\":\"%s\",\"port\":%u", text, port);
 }
 
-static void json_network(struct buf *b, const struct as_handshake *hs)
+/* What an end was translated to; nothing when that is what it is @dialled by. */
+static void json_nat(struct buf *b, const struct event *ev, bool server)
 {
-	buf_printf(b, ",\"network\":{\"transport\":\"tcp\",\"type\":\"ipv%c\"}",
-		   hs->family == 4 ? '4' : '6');
-	json_end(b, "client", hs->family, hs->client_addr, hs->client_port);
-	json_end(b, "server", hs->family, hs->server_addr, hs->server_port);
+	const struct ends *to = ev->reached, *of = ev->dialled;
+	const uint8_t *addr;
+	unsigned int port;
+
+	if (!to)
+		return;
+	addr = server ? to->server_addr : to->client_addr;
+	port = server ? to->server_port : to->client_port;
+	if (port == (server ? of->server_port : of->client_port) &&
+	    !memcmp(addr, server ? of->server_addr : of->client_addr, 16))
+		return;
+	buf_puts(b, ",\"nat\":{");
+	json_address(b, to->family, addr, port);
+	buf_puts(b, "}");
+}
+
+static void json_network(struct buf *b, const struct event *ev)
+{
+	struct ends ends = event_ends(ev);
+
+	buf_printf(b, ",\"network\":{\"transport\":\"tcp\",\"type\":\"ipv%c\"},\"client\":{",
+		   ends.family == 4 ? '4' : '6');
+	json_address(b, ends.family, ends.client_addr, ends.client_port);
+	json_nat(b, ev, false);
+	buf_puts(b, "},\"server\":{");
+	json_address(b, ends.family, ends.server_addr, ends.server_port);
+	json_nat(b, ev, true);
+	buf_puts(b, "}");
 }
 
 /* What the client said; all of it is unknown when its hello was not seen. */
@@ -326,7 +350,7 @@ void format_json(const struct event *ev, struct buf *b)
 {
 	json_time(b, ev->wall_ns);
 	json_event(b, ev);
-	json_network(b, ev->hs);
+	json_network(b, ev);
 	json_tls(b, ev);
 	json_alpn(b, ev);
 	buf_puts(b, ",\"observer\":{\"ingress\":{\"interface\":{\"name\":");

@@ -36,6 +36,7 @@ _Static_assert(sizeof(struct key) == 64, "key has no hidden padding: it is a has
  * struct entry - a handshake.
  * @facts: a hash of what the two ends said in TLS
  * @hello_ns, @answer_ns: when its ClientHello and the server's answer were seen first
+ * @reached_ns: when its ClientHello was seen last
  * @held: NULL once it was handed over
  */
 struct entry {
@@ -44,7 +45,7 @@ struct entry {
 	uint8_t client_random[32];
 	uint32_t client_seq;
 	uint64_t facts;
-	uint64_t hello_ns, answer_ns;
+	uint64_t hello_ns, answer_ns, reached_ns;
 	uint64_t due;
 	struct merged *held;
 	UT_hash_handle hh;
@@ -220,6 +221,12 @@ static void combine(struct entry *e, const struct as_handshake *hs)
 		return; /* an orphan tells nothing new */
 	m->client_moved |= !!memcmp(shown->client_addr, hs->client_addr, 16);
 	m->server_moved |= !!memcmp(shown->server_addr, hs->server_addr, 16);
+	if (hello_first)
+		m->dialled = ends_of(hs);
+	if (hs->hello_ns > e->reached_ns) {
+		m->reached = ends_of(hs);
+		e->reached_ns = hs->hello_ns;
+	}
 	e->hello_ns = hello_first ? hs->hello_ns : e->hello_ns;
 	e->answer_ns = answer_first ? answer_ns(hs) : e->answer_ns;
 	if (server.cookie ? answer_first : hello_first)
@@ -258,10 +265,11 @@ static bool hold(struct merge *m, const struct key *key, const struct as_handsha
 	memcpy(e->client_random, hs->client_random, sizeof(e->client_random));
 	e->client_seq = hs->client_seq;
 	e->facts = facts_of(hs);
-	e->hello_ns = hs->hello_ns;
+	e->hello_ns = e->reached_ns = hs->hello_ns;
 	e->answer_ns = answer_ns(hs);
 	e->due = now + MERGE_HOLD_NS;
 	e->held = held;
+	held->dialled = held->reached = ends_of(hs);
 	copy_record(&held->hs, hs);
 	if (HASH_COUNT(m->entries) >= MERGE_KNOWN_MAX)
 		forget(m, m->entries);
@@ -301,6 +309,7 @@ void merge_add(struct merge *m, const struct as_handshake *hs, uint64_t now)
 		release_oldest(m);
 	if (key.number < MERGE_SAME_MAX && hold(m, &key, hs, now))
 		return;
+	alone.dialled = alone.reached = ends_of(hs);
 	copy_record(&alone.hs, hs);
 	m->fn(m->arg, &alone);
 }

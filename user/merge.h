@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "alpnscope/handshake.h"
+#include "ends.h"
 
 #define MERGE_HOLD_NS 50000000ULL /* a record waits 50 ms for copies that know more */
 #define MERGE_WINDOW_NS 1000000000ULL /* copies are seen within a second of each other */
@@ -25,11 +25,15 @@ struct merge;
  * struct merged - what became of all copies of a handshake.
  * @client_moved, @server_moved: the copies differ in that end's address, so that an
  *          address of this host does not show whose end it is
+ * @dialled: the ends of the copy whose ClientHello was seen first: before translation
+ * @reached: of the one whose ClientHello was seen last. The ServerHello of an orphan comes
+ *          the other way: of it these two say nothing.
  * @hs: the copy with the server's own socket, else the one whose ClientHello was seen
  *      first; its times, interface and owners are the best of all copies
  */
 struct merged {
 	bool client_moved, server_moved;
+	struct ends dialled, reached;
 	struct as_handshake hs;
 };
 

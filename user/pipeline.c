@@ -24,6 +24,7 @@ static void expect(struct pipeline *p, struct event *ev, struct event_side *side
 	const struct as_handshake *hs = ev->hs;
 	struct service_key key = {.name = side->service,
 				  .server_port = hs->server_port,
+				  .other_port = event_other_port(ev),
 				  .role = side->role,
 				  .sni = as_sni(hs),
 				  .sni_len = hs->sni_len};
@@ -44,6 +45,10 @@ static void judge(void *arg, const struct merged *m)
 		.hs = hs, .client_moved = m->client_moved, .server_moved = m->server_moved};
 	const char *name = p->ifname ? p->ifname(p->ifname_arg, hs->ifindex) : NULL;
 
+	if ((m->client_moved || m->server_moved) && hs->kind != AS_KIND_ORPHAN) {
+		ev.dialled = &m->dialled;
+		ev.reached = &m->reached;
+	}
 	if (p->loop)
 		p->wall_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 	ev.wall_ns = (int64_t)hs->hello_ns + p->wall_offset;

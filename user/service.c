@@ -222,6 +222,7 @@ void service_expectation(const struct service_book *book, const struct service_k
 
 	if (key->role != ROLE_CLIENT) {
 		c = find_configured(book, key->server_port);
+		c = c ? c : find_configured(book, key->other_port);
 		c = c ? c : find_configured(book, 0);
 	}
 	if (c) {

@@ -14,6 +14,9 @@ struct service_book;
  * @role: an end has expectations of its own
  * @sni: @sni_len hostile bytes, may be NULL with 0; host names do not differ by the
  *       case of ASCII letters (RFC 6066 section 3)
+ * @other_port: the one on the other side of an address translation (what a client of a
+ *       published port dialled), 0 for none; what is configured for it holds unless something
+ *       is for @server_port. No part of the service.
  */
 struct service_key {
 	const char *name;
@@ -21,6 +24,7 @@ struct service_key {
 	enum role role;
 	const uint8_t *sni;
 	size_t sni_len;
+	uint16_t other_port;
 };
 
 /**

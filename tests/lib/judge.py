@@ -83,7 +83,8 @@ def check(agent, truth, server, address, want=None, expect="h2", timeout=5, **mo
         tap.equal(event["event"]["outcome"], ECS_OUTCOME[result], "event.outcome")
         tap.equal(tls["client"]["alpn"], truth.offered, "offered")
         tap.equal(tls["client"]["server_name"], truth.sni, "server name")
-        tap.equal(event["server"], {"ip": address, "port": server.port}, "server")
+        tap.equal((event["server"]["ip"], event["server"]["port"]), (address, server.port),
+                  "server")
         tap.equal(event["network"], {"transport": "tcp",
                                      "type": "ipv6" if ":" in address else "ipv4"}, "network")
         if truth.completed:

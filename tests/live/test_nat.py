@@ -3,6 +3,7 @@
 """A handshake that address translation shows under several tuples, or a tunnel in and out of it,
 is one event, and names the service; a proxy's two connections are two."""
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -34,6 +35,7 @@ table inet nat {
 		type nat hook prerouting priority -100;
 		ip daddr 10.77.0.1 tcp dport 443 dnat ip to 10.78.0.11:8443
 		ip daddr 10.77.0.1 tcp dport 444 dnat ip to 10.78.0.11:8444
+		ip daddr 10.77.0.1 tcp dport 445 dnat ip to 10.78.0.11:8447
 		ip daddr 10.77.0.1 tcp dport 5443 dnat ip to 10.79.0.2:8445
 		ip6 daddr fd00:77::1 tcp dport 443 dnat ip6 to [fd00:78::11]:8443
 	}
@@ -89,17 +91,18 @@ def delta(after, before, name):
     return after.sum(f"alpnscope_{name}_total") - before.sum(f"alpnscope_{name}_total")
 
 
-def path(namespace, address, port, server, shown, role, service, offer=H2, peer=None,
-         same_port=True, copies=2):
-    """MANY handshakes to address and port are MANY events, `shown` their server's address."""
+def path(namespace, address, port, to, role, service, masked=None, offer=H2, peer=None, copies=2):
+    """MANY handshakes to address and port, which are translated to those of `to` (None: they are
+    not), are MANY events; the client's address, which is translated to `masked`, is its own."""
     before = agent.drain()
     truths = [clients.python(namespace, address, port, clients.name(), offer, "1.2")
               for _ in range(MANY)]
     for truth in truths:
         tap.equal((truth.negotiated, truth.refused), ("h2", False) if offer == H2 else (None, True),
                   "the client's own word")
-        truth.port = truth.port if same_port else None  # the server, too, sees another
-        event = judge.check(agent, truth, server, shown, role=role)
+        event = judge.check(agent, truth, types.SimpleNamespace(port=port), address, role=role)
+        tap.equal(event["server"].get("nat"), to and {"ip": to[0], "port": to[1]}, "server.nat")
+        tap.equal(event["client"].get("nat", {}).get("ip"), masked, "client.nat.ip")
         tap.equal(event["service"]["name"], service, "service.name")
         tap.equal(event.get("peer", {}).get("service", {}).get("name"), peer, "peer.service.name")
     after = agent.drain()
@@ -145,6 +148,24 @@ def proxied():
     tap.equal(delta(agent.drain(), before, "events_merged"), 0, "merged")
 
 
+def expected():
+    """--expect by the published port, --port by either: a fallback, exit 3"""
+    for port in ("445", "8447"):
+        with open(os.path.join(agent.dir, "watched"), "w+") as said:
+            watch = host.spawn([BINARY, "watch", "--expect", "445=h2", "--port", port, "-o", "json",
+                                "--fail-on", "fallback", "-c", "1", "--duration", "20s"],
+                               stdout=said, stderr=said)
+            tap.wait_for(lambda: "ready:" in netlib.read(said.name), "watch to be ready")
+            truth = clients.python(net.client, net.V4, 445, clients.name(), H2, "1.2")
+            tap.equal(truth.negotiated, "http/1.1", "the client's own word")
+            tap.equal(watch.wait(25), 3, f"--port {port}: {netlib.read(said.name)}")
+            event = json.loads(netlib.read(said.name).splitlines()[-1])
+            tap.equal((event["alpn"]["cause"], event["server"]),
+                      ("server_declined", {"ip": net.V4, "port": 445,
+                                           "nat": {"ip": "10.78.0.11", "port": 8447}}), "event")
+            netlib.stop(watch)
+
+
 def hello(sni):
     return craft.record(craft.HANDSHAKE, craft.client_hello(
         [craft.server_name(sni), craft.alpn(b"h2", b"http/1.1")]))
@@ -169,7 +190,9 @@ def unanswered():
             netlib.send_frames(far, "eth0", victim.server(answer))
             event, = judge.find(agent, silent, 20)
             tap.equal((event["alpn"]["outcome"], event["alpn"]["role"], event["server"]),
-                      ("incomplete", "transit", {"ip": net.V4, "port": 444}), "nobody answered")
+                      ("incomplete", "transit", {"ip": net.V4, "port": 444,
+                                                 "nat": {"ip": "10.78.0.11", "port": 8444}}),
+                      "nobody answered")
         over.set()
     events = judge.find(agent, clients.Truth("crafted", H2, sni, count=3), 20)
     tap.equal({e["client"]["ip"]: e["alpn"]["outcome"] for e in events},
@@ -188,7 +211,7 @@ def in_a_tunnel():
         here.ip("link", "set", "vx0", "up")
     tap.wait_for(lambda: agent.metrics().sum("alpnscope_interfaces", state="attached") ==
                  watched + 1, "vx0 to be attached")
-    path(net.client, "10.80.0.1", 8446, in_host, "10.80.0.1", "server", "nginx", copies=1)
+    path(net.client, "10.80.0.1", 8446, None, "server", "nginx", copies=1)
     for namespace in (host, net.client):
         namespace.ip("link", "del", "vx0")
 
@@ -225,29 +248,30 @@ def read_capture():
 
 
 with contextlib.ExitStack() as stack:
-    in_srv = stack.enter_context(servers.Nginx(srv[0], 8443))
-    in_far = stack.enter_context(servers.Nginx(far, 8445))
-    in_host = stack.enter_context(servers.Nginx(host, 8446))
-    published = types.SimpleNamespace(port=5443)
+    for where, port in ((srv[0], 8443), (far, 8445), (host, 8446)):
+        stack.enter_context(servers.Nginx(where, port))
+    stack.enter_context(servers.Nginx(srv[0], 8447, ["http/1.1"]))
     agent = stack.enter_context(Agent(host))
     watched = agent.metrics().sum("alpnscope_interfaces", state="attached")
     tap.run([
-        tap.named("DNAT: a published port, IPv4", path, net.client, net.V4, 443, in_srv,
-                  "10.78.0.11", "server", "nginx"),
-        tap.named("DNAT: a published port, IPv6", path, net.client, net.V6, 443, in_srv,
-                  "fd00:78::11", "server", "nginx"),
-        tap.named("DNAT: a published port, refused", path, net.client, net.V4, 443, in_srv,
-                  "10.78.0.11", "server", "nginx", ["foo"]),
+        tap.named("DNAT: a published port, IPv4", path, net.client, net.V4, 443,
+                  ("10.78.0.11", 8443), "server", "nginx"),
+        tap.named("DNAT: a published port, IPv6", path, net.client, net.V6, 443,
+                  ("fd00:78::11", 8443), "server", "nginx"),
+        tap.named("DNAT: a published port, refused", path, net.client, net.V4, 443,
+                  ("10.78.0.11", 8443), "server", "nginx", None, ["foo"]),
         tap.named("DNAT: to another machine, role transit", path, net.client, net.V4, 5443,
-                  published, net.V4, "transit", None),
-        tap.named("masquerade: a container's client", path, srv[1], "10.79.0.2", 8445, in_far,
-                  "10.79.0.2", "client", ME),
+                  ("10.79.0.2", 8445), "transit", None),
+        tap.named("masquerade: a container's client", path, srv[1], "10.79.0.2", 8445, None,
+                  "client", ME, "10.79.0.1"),
         tap.named("masquerade: another machine's client, role transit", path, net.client,
-                  "10.79.0.2", 8445, in_far, "10.79.0.2", "transit", None),
+                  "10.79.0.2", 8445, None, "transit", None, "10.79.0.1"),
         tap.named("DNAT and masquerade: container to container by the published port", path,
-                  srv[1], net.V4, 443, in_srv, "10.78.0.11", "server", "nginx", H2, ME, False),
+                  srv[1], net.V4, 443, ("10.78.0.11", 8443), "server", "nginx", "10.78.0.1", H2,
+                  ME),
         in_a_tunnel,
         proxied,
+        expected,
         unanswered,
         sleeps,
         tap.named("SIGTERM: exit 0, nothing left behind", agent.stop),

@@ -57,6 +57,26 @@ static void test_port(void **state)
 	assert_true(filter_match(&f, &s.ev));
 }
 
+/* Before and after address translation, whichever of the two the record is of. */
+static void test_port_behind_nat(void **state)
+{
+	struct ends dialled, reached;
+	struct sample s;
+
+	(void)state;
+	sample_init(&s);
+	dialled = reached = ends_of(&s.hs);
+	reached.server_port = 8443;
+	s.ev.dialled = &dialled;
+	s.ev.reached = &reached;
+	for (int at_server = 0; at_server < 2; at_server++) {
+		s.hs.server_port = at_server ? 8443 : 443;
+		assert_true(passes(&s, "port", "443"));
+		assert_true(passes(&s, "port", "8443"));
+		assert_false(passes(&s, "port", "50123"));
+	}
+}
+
 static void test_bad_port(void **state)
 {
 	static const char *const bad[] = {
@@ -193,10 +213,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty_filter),  cmocka_unit_test(test_port),
-		cmocka_unit_test(test_bad_port),      cmocka_unit_test(test_sni),
-		cmocka_unit_test(test_alpn),	      cmocka_unit_test(test_outcome),
-		cmocka_unit_test(test_fallback_only), cmocka_unit_test(test_all_must_hold),
-		cmocka_unit_test(test_bad_text),      cmocka_unit_test(test_given_twice),
+		cmocka_unit_test(test_bad_port),      cmocka_unit_test(test_port_behind_nat),
+		cmocka_unit_test(test_sni),	      cmocka_unit_test(test_alpn),
+		cmocka_unit_test(test_outcome),	      cmocka_unit_test(test_fallback_only),
+		cmocka_unit_test(test_all_must_hold), cmocka_unit_test(test_bad_text),
+		cmocka_unit_test(test_given_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

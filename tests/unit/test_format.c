@@ -317,6 +317,32 @@ static void test_workloads(void **state)
 	assert_json_lacks(&s, "\"peer\"");
 }
 
+/* ECS: client and server before translation, nat after it, of the end that has one. */
+static void test_nat(void **state)
+{
+	struct ends dialled, reached;
+	struct sample s;
+
+	(void)state;
+	sample_init(&s);
+	assert_json_lacks(&s, "\"nat\"");
+	dialled = reached = ends_of(&s.hs);
+	reached.server_addr[15] = 11;
+	reached.server_port = s.hs.server_port = 8443;
+	s.hs.server_addr[15] = 11;
+	s.ev.dialled = &dialled;
+	s.ev.reached = &reached;
+	assert_json_has(&s, "\"client\":{\"ip\":\"10.0.0.1\",\"port\":50123},\"server\":{"
+			    "\"ip\":\"10.0.0.2\",\"port\":443,\"nat\":{\"ip\":\"10.0.0.11\","
+			    "\"port\":8443}},");
+	reached = dialled;
+	reached.client_port = 60001;
+	s.hs.server_port = 443;
+	assert_json_has(&s, "\"client\":{\"ip\":\"10.0.0.1\",\"port\":50123,\"nat\":{"
+			    "\"ip\":\"10.0.0.1\",\"port\":60001}},\"server\":{"
+			    "\"ip\":\"10.0.0.2\",\"port\":443},");
+}
+
 static void test_ipv6_and_no_interface(void **state)
 {
 	struct sample s;
@@ -363,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_longest_names),
 		cmocka_unit_test(test_workloads),
+		cmocka_unit_test(test_nat),
 		cmocka_unit_test(test_ipv6_and_no_interface),
 		cmocka_unit_test(test_times),
 	};

@@ -121,6 +121,19 @@ static void answered_with_other_ack(void **state)
 
 /* ---- what is shown ---- */
 
+static void shows_ends(const struct merged *m, const struct as_handshake *dialled,
+		       const struct as_handshake *reached)
+{
+	assert_memory_equal(m->dialled.client_addr, dialled->client_addr, 16);
+	assert_memory_equal(m->dialled.server_addr, dialled->server_addr, 16);
+	assert_int_equal(m->dialled.client_port, dialled->client_port);
+	assert_int_equal(m->dialled.server_port, dialled->server_port);
+	assert_memory_equal(m->reached.client_addr, reached->client_addr, 16);
+	assert_memory_equal(m->reached.server_addr, reached->server_addr, 16);
+	assert_int_equal(m->reached.client_port, reached->client_port);
+	assert_int_equal(m->reached.server_port, reached->server_port);
+}
+
 /* A published port: the hello is seen at the client's tuple first, the answer at the
  * server's. Whatever record comes first. */
 static void port_of_a_container(void **state)
@@ -143,6 +156,7 @@ static void port_of_a_container(void **state)
 		assert_int_equal(flush(r), 1);
 		assert_int_equal(r->last.hs.server_port, 8443);
 		assert_memory_equal(r->last.hs.server_addr, b.server_addr, 16);
+		shows_ends(&r->last, &a, &b);
 		assert_memory_equal(&r->last.hs.client, &a.client, sizeof(a.client));
 		assert_memory_equal(&r->last.hs.server, &b.server, sizeof(b.server));
 		assert_int_equal(r->last.hs.hello_ns, T0);
@@ -173,6 +187,7 @@ static void masqueraded(void **state)
 		add(r, order ? &b : &a, T0 + MS);
 		assert_int_equal(flush(r), 1);
 		assert_int_equal(r->last.hs.client_port, 50001);
+		shows_ends(&r->last, &a, &b);
 		assert_int_equal(r->last.hs.client.cookie, 1);
 		assert_int_equal(r->last.hs.server.cookie, 0);
 		assert_int_equal(r->last.hs.server_ns, T0 + 5000);
@@ -235,6 +250,7 @@ static void three_copies(void **state)
 			add(r, &hs[orders[order][i]], T0 + MS);
 		assert_int_equal(flush(r), 1);
 		assert_int_equal(r->last.hs.server_port, 8443);
+		shows_ends(&r->last, &hs[0], &hs[2]);
 		assert_int_equal(r->last.hs.server.cookie, 2);
 		assert_int_equal(r->last.hs.hello_ns, T0);
 		assert_int_equal(r->last.hs.server_ns, T0 + 7000);

@@ -13,7 +13,8 @@
 
 static struct service_key key_of(const char *name, uint16_t port, enum role role, const char *sni)
 {
-	return (struct service_key){name, port, role, (const uint8_t *)sni, sni ? strlen(sni) : 0};
+	return (struct service_key){name, port, role, (const uint8_t *)sni, sni ? strlen(sni) : 0,
+				    0};
 }
 
 static struct verdict chose(const char *name)
@@ -99,6 +100,24 @@ static void a_ports_own_expectation_goes_first(void **state)
 	assert_int_equal(service_expect(*state, "8443=mqtt", error, sizeof(error)), 0);
 	assert_string_equal(expected(*state, &web).name[0], "h2");
 	assert_string_equal(expected(*state, &other).name[0], "mqtt");
+}
+
+/* A container's port and the published one, whichever the record is of. */
+static void a_translated_port_has_that_of_either_side(void **state)
+{
+	struct service_key own = key_of("nginx", 8443, ROLE_SERVER, NULL), plain = own;
+	char error[128];
+
+	own.other_port = 443;
+	assert_int_equal(service_expect(*state, "mqtt", error, sizeof(error)), 0);
+	assert_string_equal(expected(*state, &own).name[0], "mqtt");
+	assert_int_equal(service_expect(*state, "443=h2", error, sizeof(error)), 0);
+	assert_string_equal(expected(*state, &own).name[0], "h2");
+	assert_string_equal(expected(*state, &plain).name[0], "mqtt");
+	assert_int_equal(service_expect(*state, "8443=h3", error, sizeof(error)), 0);
+	assert_string_equal(expected(*state, &own).name[0], "h3");
+	own.role = ROLE_CLIENT;
+	assert_observed(*state, &own, "");
 }
 
 static void a_second_one_for_a_port_is_refused(void **state)
@@ -286,9 +305,9 @@ static void hostile_server_names_are_only_bytes(void **state)
 {
 	static const uint8_t nul[] = {'a', 0, 'b'}, same_start[] = {'a', 0, 'c'};
 	static const uint8_t not_utf8[] = {0xff, 0xfe, '"', '\n'};
-	struct service_key key = {"nginx", 443, ROLE_SERVER, nul, sizeof(nul)};
-	struct service_key other = {"nginx", 443, ROLE_SERVER, same_start, sizeof(same_start)};
-	struct service_key third = {"nginx", 443, ROLE_SERVER, not_utf8, sizeof(not_utf8)};
+	struct service_key key = {"nginx", 443, ROLE_SERVER, nul, sizeof(nul), 0};
+	struct service_key other = {"nginx", 443, ROLE_SERVER, same_start, sizeof(same_start), 0};
+	struct service_key third = {"nginx", 443, ROLE_SERVER, not_utf8, sizeof(not_utf8), 0};
 
 	learn(*state, &key, "h2");
 	assert_observed(*state, &key, "h2");
@@ -302,7 +321,7 @@ static void the_longest_key_is_kept_and_a_longer_one_refused(void **state)
 {
 	static uint8_t sni[1000];
 	char name[64];
-	struct service_key key = {name, 443, ROLE_SERVER, sni, 255};
+	struct service_key key = {name, 443, ROLE_SERVER, sni, 255, 0};
 
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
@@ -378,6 +397,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_book_expects_nothing),
 		TEST(a_configured_list_is_kept_in_order),
+		TEST(a_translated_port_has_that_of_either_side),
 		TEST(a_ports_own_expectation_goes_first),
 		TEST(a_second_one_for_a_port_is_refused),
 		TEST(configured_is_for_servers_and_transit),
