@@ -21,6 +21,7 @@
 #include "netif.h"
 #include "pipeline.h"
 #include "program.h"
+#include "ready.h"
 
 #define ERROR_MAX 512
 #define SERVICES_MAX 10000 /* whose observed expectation is kept */
@@ -168,7 +169,8 @@ static void on_interface(void *arg, const struct netif_change *change)
 	case NETIF_RENAMED:
 		if (wanted && link->up)
 			observe(a, link);
-		else if (!wanted)
+		else if (!wanted ||
+			 options_taps(a->opt, link->name) != options_taps(a->opt, change->old_name))
 			attach_remove(a->attach, link->index, false);
 		break;
 	case NETIF_DOWN:
@@ -178,40 +180,6 @@ static void on_interface(void *arg, const struct netif_change *change)
 		attach_remove(a->attach, link->index, true);
 		break;
 	}
-}
-
-/* The interfaces that were named must be there, now. */
-static int check_named(const struct agent *a)
-{
-	for (unsigned int i = 0; i < a->opt->interfaces + a->opt->taps; i++) {
-		bool tap = i >= a->opt->interfaces;
-		const char *name = tap ? a->opt->tap[i - a->opt->interfaces] : a->opt->interface[i];
-		const struct netif_link *link = netif_by_name(a->netif, name);
-
-		if (!link) {
-			log_error("cannot %s %s: no such interface; `alpnscope doctor` lists them",
-				  tap ? "tap" : "attach to", name);
-			return -ENODEV;
-		}
-		if (!link->up)
-			log_info("%s is down; it will be observed when it comes up", name);
-	}
-	return 0;
-}
-
-static int check_attached(const struct agent *a)
-{
-	struct attach_count n = attach_counts(a->attach);
-
-	if (n.attached || (a->opt->interfaces + a->opt->taps && !n.failed && !n.skipped))
-		return 0;
-	if (!n.failed && !n.skipped)
-		log_error("no interface is up to observe; bring one up (`ip link set lo up`) or "
-			  "name it: "
-			  "-i IFACE waits for it");
-	else
-		log_error("no interface could be observed; `alpnscope doctor` says why");
-	return -ENODEV;
 }
 
 /* ---- metrics ---- */
@@ -336,23 +304,13 @@ static int start_kernel(struct agent *a)
 	a->netif = netif_new(a->loop, on_interface, a, error, sizeof(error));
 	if (!a->netif)
 		return fail(error);
-	if (check_named(a) || check_attached(a))
+	if (ready_named(a->opt, a->netif) || ready_attached(a->opt, a->attach))
 		return -1;
 	a->ticker = loop_timer(a->loop, EVENTS_TICK_MS, tick, a);
 	a->ticking = true;
 	if (a->ticker < 0)
 		return fail(strerror(-a->ticker));
 	return loop_add(a->loop, events_fd(a->events), EPOLLIN, on_ring, a);
-}
-
-static void say_ready(const struct agent *a, bool daemon)
-{
-	struct attach_count n = attach_counts(a->attach);
-
-	log_info("ready: observing %u interface%s by %s; %s%s%s", n.attached,
-		 n.attached == 1 ? "" : "s", attach_hook_name(a->attach),
-		 daemon ? "try: curl http://" : "Ctrl-C ends it",
-		 daemon ? http_address(a->http) : "", daemon ? a->opt->telemetry_path : "");
 }
 
 static int start(struct agent *a, bool daemon)
@@ -431,7 +389,7 @@ int agent_run(const struct options *opt, bool daemon)
 	if (start(&a, daemon))
 		goto out;
 	a.ready = true;
-	say_ready(&a, daemon);
+	ready_say(opt, a.attach, a.netif, daemon ? http_address(a.http) : NULL);
 	output_header(&a.out);
 	while (!is_done(&a)) {
 		events_sleep(a.events);

@@ -248,10 +248,10 @@ static void say(const struct attach_target *t, int err, char *error, size_t size
 static int check(const struct attach_target *t, char *error, size_t size)
 {
 	if (t->tap && t->arphrd != ARPHRD_ETHER) {
-		snprintf(error, size,
-			 "cannot tap %s: it is not Ethernet, as a mirror port is; observe it: "
-			 "-i %s",
-			 t->name, t->name);
+		snprintf(error, size, "cannot tap %s: it is %s; observe it: -i %s", t->name,
+			 t->arphrd == ARPHRD_LOOPBACK ? "the loopback, and no mirror port"
+						      : "not Ethernet, as a mirror port is",
+			 t->name);
 		return -EPROTONOSUPPORT;
 	}
 	if (t->tap)
@@ -298,6 +298,14 @@ void attach_remove(struct attach *a, unsigned int ifindex, bool gone)
 	detach(p, gone);
 	HASH_DEL(a->ports, p);
 	free(p);
+}
+
+bool attach_is_attached(const struct attach *a, unsigned int ifindex)
+{
+	const struct port *p;
+
+	HASH_FIND(hh, a->ports, &ifindex, sizeof(ifindex), p);
+	return p && p->state == ATTACHED;
 }
 
 struct attach_count attach_counts(const struct attach *a)

@@ -58,6 +58,9 @@ int attach_add(struct attach *attach, const struct attach_target *target, char *
 /** attach_remove - no longer observe it. @gone: the interface does not exist any more. */
 void attach_remove(struct attach *attach, unsigned int ifindex, bool gone);
 
+/** attach_is_attached - is the interface observed? */
+bool attach_is_attached(const struct attach *attach, unsigned int ifindex);
+
 /** attach_counts - how many interfaces are in which state. */
 struct attach_count attach_counts(const struct attach *attach);
 

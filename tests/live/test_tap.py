@@ -115,7 +115,8 @@ def seen(hook):
     """Real handshakes of two others."""
     with Tap(hook=hook) as agent:
         how = {"tcx": "tcx", "clsact": "clsact", "xdp": "native XDP"}[hook]
-        says(agent.stderr(), f"tapping mir0 by {how}\n", "observing 1 interface")
+        says(agent.stderr(), f"tapping mir0 by {how}\n",
+             f"ready: tapping mir0 (all that arrives there is dropped) by {hook}; ")
         truths = []
         for server, version in ((server12, "1.2"), (server13, "1.3")):
             for address in OTHERS:
@@ -226,7 +227,8 @@ def refused(*args, status=1, words=()):
                                      os.path.join(own.dir, "sock", "s")]),
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
     tap.equal((done.returncode, done.stdout), (status, ""), done.stderr)
-    says(done.stderr.splitlines()[0], *words)
+    tap.equal(len(done.stderr.splitlines()), 1, done.stderr)
+    says(done.stderr, *words)
     tap.equal((attachments(host), link()["promiscuity"]), before, "attached")
 
 
@@ -276,7 +278,7 @@ def wrong():
     refused("--tap", "any", status=2, words=("--tap: 'any' is not one interface",))
     refused("--tap", "mir0", "-i", "mir0", status=2, words=("-i mir0 and --tap mir0",))
     refused("--tap", "none0", words=("cannot tap none0: no such interface",))
-    refused("--tap", "lo", words=("cannot tap lo: it is not Ethernet", "-i lo"))
+    refused("--tap", "lo", words=("cannot tap lo: it is the loopback, and no mirror port", "-i lo"))
     host.ip("tuntap", "add", "tun0", "mode", "tun")
     try:
         host.ip("link", "set", "tun0", "up")
@@ -317,11 +319,32 @@ def follows(hook):
         tap.wait_for(lambda: link("mir9")["promiscuity"] == 0, "the tap to end")
         rename("mir9", "mir0")
         tap.wait_for(lambda: link()["promiscuity"] == 1, "the tap to begin")
+        host.ip("link", "set", "mir0", "down")
+        for old, new in (("mir0", "mir9"), ("mir9", "mir0")):
+            host.ip("link", "set", old, "name", new)
+            tap.wait_for(lambda: link(new)["promiscuity"] == 0, "the tap of what is down to end")
+        host.ip("link", "set", "mir0", "up")
+        tap.wait_for(lambda: link()["promiscuity"] == 1, "the tap to begin again")
         tap.equal(answers(), False, "an answer from a tapped interface")
         host.ip("link", "set", "mir0", "down")
         host.ip("link", "set", "mir0", "up")
         tap.equal(link()["promiscuity"], 1, "after down and up")
         tap.equal(answers(), False, "an answer after down and up")
+        agent.stop()
+
+
+def down():
+    """what is down is said to be tapped when it comes up, and nothing is observed till then"""
+    host.ip("link", "set", "mir0", "down")
+    with Agent(host, "--tap", "mir0", interface=None) as agent:
+        says(agent.stderr(), "mir0 is down; it will be tapped when it comes up",
+             "ready: none of the interfaces is up yet; ")
+        host.ip("link", "set", "mir0", "up")
+        tap.wait_for(lambda: link()["promiscuity"] == 1, "the tap to begin")
+        agent.stop()
+    with changed("addr add 192.0.2.9/24 dev mir0", "addr del 192.0.2.9/24 dev mir0"), \
+            Agent(host, "--tap", "mir0") as agent:
+        says(agent.stderr(), "ready: observing 2 interfaces by ", ", 1 failed; try: ")
         agent.stop()
 
 
@@ -332,6 +355,7 @@ def renamed_under_any():
         for old, new, want in (("mir0", "mir9", 0), ("mir9", "mir0", 1)):
             host.ip("link", "set", old, "down")
             host.ip("link", "set", old, "name", new)
+            tap.wait_for(lambda: link(new)["promiscuity"] == 0, "the tap of what is down to end")
             host.ip("link", "set", new, "up")
             tap.wait_for(lambda: link(new)["promiscuity"] == want, f"promiscuity of {new}")
         says(agent.stderr(), "observing mir9 by ")
@@ -355,4 +379,5 @@ with contextlib.ExitStack() as stack:
         own_address, alone, refusals, wrong, foreign_xdp, capability,
         *each_hook("an interface that is renamed, or goes down and up", follows),
         renamed_under_any,
+        down,
     ])
