@@ -14,6 +14,7 @@
 #include "alpnscope.skel.h"
 #include "control.h"
 #include "events.h"
+#include "finding.h"
 #include "http.h"
 #include "log.h"
 #include "loop.h"
@@ -342,6 +343,12 @@ static void finish(struct agent *a)
 		;
 	if (a->pipe.merge)
 		pipeline_end(&a->pipe);
+	if (a->ready && a->opt->fail_on_fallback) {
+		uint64_t counter[AS_COUNTER_COUNT];
+
+		events_counters(a->events, counter);
+		finding_say(&a->out, counter);
+	}
 	if (a->netif)
 		netif_free(a->netif);
 	events_free(a->events);

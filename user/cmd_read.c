@@ -7,6 +7,7 @@
 
 #include "capture.h"
 #include "commands.h"
+#include "finding.h"
 #include "log.h"
 #include "native.h"
 #include "options.h"
@@ -112,6 +113,8 @@ int read_capture(const struct options *opt)
 		log_error("%s", error);
 	if (err >= 0 || frames)
 		say_counts(&r, frames);
+	if (opt->fail_on_fallback)
+		finding_say(&r.out, native_counters(r.engine));
 	if (err >= 0 && !output_failed(&r.out))
 		rc = opt->fail_on_fallback && r.out.fallbacks ? EXIT_FINDING : EXIT_OK;
 out:

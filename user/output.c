@@ -55,6 +55,8 @@ void output_event(struct output *out, const struct event *ev)
 	if (out->done || !filter_match(&out->filter, ev))
 		return;
 	out->fallbacks += cause_is_fallback(ev->side[0].cause);
+	out->undetermined += ev->verdict.outcome == OUTCOME_UNDETERMINED;
+	out->incomplete += ev->verdict.outcome == OUTCOME_INCOMPLETE;
 	if (out->form != OUTPUT_NONE)
 		show(out, ev);
 	out->shown++;

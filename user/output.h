@@ -15,6 +15,7 @@ enum output_form { OUTPUT_NONE, OUTPUT_COLUMNS, OUTPUT_JSON };
  * @color: stdout is a terminal and NO_COLOR is not set
  * @shown: lines printed so far
  * @fallbacks: fallbacks among them, whether or not printed
+ * @undetermined, @incomplete: those among them of which no fallback can be told
  * @headed: the header was printed
  * @done: the limit is reached, or stdout is gone
  * @error: errno of the write that failed, 0 while stdout is well
@@ -26,6 +27,7 @@ struct output {
 	bool color;
 	uint64_t shown;
 	uint64_t fallbacks;
+	uint64_t undetermined, incomplete;
 	bool headed;
 	bool done;
 	int error;
