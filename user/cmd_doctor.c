@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "control.h"
 #include "doctor.h"
+#include "doctor_look.h"
 #include "listen.h"
 #include "netif.h"
 #include "options.h"
@@ -246,55 +247,6 @@ static void check_hook(struct doctor *d)
 	say(d, "XDP", &f);
 }
 
-static bool is_ours_by_name(const char *name)
-{
-	return !strncmp(name, "alpnscope_", strlen("alpnscope_"));
-}
-
-/* Is it of an alpnscope that runs? Names need CAP_SYS_ADMIN: without it nothing is. */
-static bool is_ours(uint32_t id)
-{
-	struct bpf_prog_info info = {0};
-	uint32_t len = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(id);
-	bool ours =
-		fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && is_ours_by_name(info.name);
-
-	if (fd >= 0)
-		close(fd);
-	return ours;
-}
-
-static void find_xdp(struct doctor_link *link, unsigned int ifindex)
-{
-	struct xdp_program prog;
-
-	link->mode = xdp_mode(ifindex);
-	if (!xdp_find(ifindex, &prog) || is_ours_by_name(prog.name))
-		return;
-	if (*prog.name)
-		snprintf(link->xdp, sizeof(link->xdp), "%s", prog.name);
-	else
-		snprintf(link->xdp, sizeof(link->xdp), "with id %u", prog.id);
-}
-
-static void count_others(struct doctor_link *link, unsigned int ifindex)
-{
-	for (int side = COMPAT_INGRESS; side <= COMPAT_EGRESS; side++) {
-		uint32_t ids[COMPAT_TCX_MAX];
-		unsigned int n = compat_tcx_list(ifindex, (enum compat_side)side, ids);
-		unsigned int others = 0;
-
-		for (unsigned int i = 0; i < n; i++) {
-			if (!is_ours(ids[i]))
-				others++;
-			else
-				link->ahead += others;
-		}
-		link->others += others;
-	}
-}
-
 static void on_interface(void *arg, const struct netif_change *change)
 {
 	struct doctor *d = arg;
@@ -305,16 +257,34 @@ static void on_interface(void *arg, const struct netif_change *change)
 	char how[ATTACH_HOW_MAX];
 	struct doctor_finding f;
 
+	if (!options_observes(d->opt, link->name))
+		return;
 	if (d->attach && link->up && attach_kind(link->arphrd) != ATTACH_UNKNOWN) {
 		found.tried = true;
-		count_others(&found, link->index);
-		find_xdp(&found, link->index);
+		doctor_look(&found, link->index);
 		found.err = try_attach(d, &target, how);
 		found.hook = how;
-		d->observed += !found.err;
+		d->observed += !found.err || found.tapped || found.own_xdp;
 	}
 	doctor_interface(&f, &found);
 	say(d, "interface", &f);
+}
+
+/* Are those there that -i names? */
+static bool check_named(struct doctor *d, const struct netif *netif)
+{
+	struct doctor_finding f;
+	bool there = true;
+
+	for (unsigned int i = 0; i < d->opt->interfaces; i++) {
+		if (netif_by_name(netif, d->opt->interface[i]))
+			continue;
+		doctor_find(&f, DOCTOR_NO, "%s: no such interface; `ip link` lists them",
+			    d->opt->interface[i]);
+		say(d, "interface", &f);
+		there = false;
+	}
+	return there;
 }
 
 static void check_interfaces(struct doctor *d)
@@ -329,7 +299,7 @@ static void check_interfaces(struct doctor *d)
 	if (!netif) {
 		doctor_find(&f, DOCTOR_NO, "%s", error);
 		say(d, "interface", &f);
-	} else if (d->attach && !d->observed) {
+	} else if (check_named(d, netif) && d->attach && !d->observed) {
 		doctor_find(&f, DOCTOR_NO,
 			    "none could be observed; see the lines above, and set one up");
 		say(d, "interface", &f);

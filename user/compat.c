@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -108,11 +109,34 @@ static void filter_detach(unsigned int ifindex, enum bpf_tc_attach_point point, 
 	bpf_tc_detach(&hook, &opts);
 }
 
-/* The filters on one side of a clsact; @agents: bit i stands for handle FILTER_HANDLE + i. */
+/* The filters on one side of a clsact; @agents: bit i stands for handle FILTER_HANDLE + i.
+ * @tap: one of those drops. */
 struct filters {
 	unsigned int count;
 	uint32_t agents;
+	bool tap;
 };
+
+/* libbpf names a filter NAME:[ID], after its program. */
+static bool is_tap(const struct nlmsghdr *nlh)
+{
+	static const char start[] = "alpnscope_tap:";
+	const struct nlattr *attr, *inner;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct tcmsg))
+	{
+		if (mnl_attr_get_type(attr) != TCA_OPTIONS)
+			continue;
+		mnl_attr_for_each_nested(inner, attr)
+		{
+			if (mnl_attr_get_type(inner) == TCA_BPF_NAME &&
+			    mnl_attr_get_payload_len(inner) >= sizeof(start) &&
+			    !memcmp(mnl_attr_get_payload(inner), start, sizeof(start) - 1))
+				return true;
+		}
+	}
+	return false;
+}
 
 static int note_filter(const struct nlmsghdr *nlh, void *arg)
 {
@@ -121,8 +145,10 @@ static int note_filter(const struct nlmsghdr *nlh, void *arg)
 	struct filters *f = arg;
 
 	f->count++;
-	if (TC_H_MAJ(tc->tcm_info) >> 16 == FILTER_PRIORITY && i < 2 * FILTER_AGENTS)
+	if (TC_H_MAJ(tc->tcm_info) >> 16 == FILTER_PRIORITY && i < 2 * FILTER_AGENTS) {
 		f->agents |= 1U << i;
+		f->tap |= is_tap(nlh);
+	}
 	return MNL_CB_OK;
 }
 
@@ -265,6 +291,13 @@ static bool is_empty(unsigned int ifindex)
 	struct filters in, out;
 
 	return !list_filters(ifindex, &in, &out) && !in.count && !out.count;
+}
+
+bool compat_clsact_has_tap(unsigned int ifindex)
+{
+	struct filters in, out;
+
+	return !list_filters(ifindex, &in, &out) && in.tap;
 }
 
 void compat_clsact_clean(unsigned int ifindex)

@@ -44,6 +44,10 @@ struct compat_clsact {
  */
 int compat_clsact_attach(int in_fd, int out_fd, unsigned int ifindex, struct compat_clsact *c);
 
+/** compat_clsact_has_tap - is one of the agents' filters of arrivals on @ifindex a tap? A
+ * crashed agent's too. */
+bool compat_clsact_has_tap(unsigned int ifindex);
+
 /** compat_clsact_clean - remove what crashed agents left on @ifindex, for an agent that came
  * in by tcx. */
 void compat_clsact_clean(unsigned int ifindex);

@@ -207,6 +207,8 @@ static const char *would_be(const struct doctor_link *link)
 		[XDP_MODE_NATIVE_FRAGS] = "; XDP would be native, multi-buffer",
 	};
 
+	if (link->own_xdp)
+		return "; XDP by the running agent";
 	return strstr(link->hook, "XDP") ? "" : words[link->mode];
 }
 
@@ -255,6 +257,21 @@ void doctor_interface(struct doctor_finding *f, const struct doctor_link *link)
 	else if (!link->tried)
 		doctor_find(f, DOCTOR_NOTE, "%s: up, %s; observed once the programs load",
 			    link->name, frames);
+	else if (link->tapped)
+		doctor_find(
+			f, DOCTOR_NOTE,
+			"%s: up, %s, tapped by an agent: all that arrives there is dropped once it "
+			"was seen; end that agent if it is no mirror port",
+			link->name, frames);
+	else if (link->err == -EALREADY && link->own_xdp)
+		doctor_find(f, DOCTOR_OK, "%s: up, %s, XDP by the running agent", link->name,
+			    frames);
+	else if (link->err == -EALREADY && *link->xdp)
+		doctor_find(f, DOCTOR_NOTE,
+			    "%s: cannot attach: the XDP program %s is on it, and is not replaced; "
+			    "leave "
+			    "out --hook xdp, or end that one (`bpftool net`)",
+			    link->name, link->xdp);
 	else if (link->err)
 		doctor_unattached(f, DOCTOR_NOTE, link->name, link->err);
 	else

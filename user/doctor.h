@@ -75,6 +75,8 @@ void doctor_refused(struct doctor_finding *f, int err, uint32_t flows);
  * @hook: attach_describe() when it went well
  * @others: tcx programs of others on it, both directions
  * @ahead: how many of those run before the running agent's
+ * @tapped: an agent's --tap is on it
+ * @own_xdp: an agent's XDP program is on it
  * @xdp: an XDP program of somebody else's is on it: its name or number, "" for none
  * @mode: what XDP would be there, by its driver's word
  */
@@ -86,6 +88,7 @@ struct doctor_link {
 	int err;
 	const char *hook;
 	unsigned int others, ahead;
+	bool tapped, own_xdp;
 	char xdp[32];
 	enum xdp_mode mode;
 };

@@ -27,6 +27,7 @@ static const struct option_def defs[] = {
 	{'i', "interface", "IFACE", LIVE, set_interface,
 	 "observe it (repeatable); any, the default, is every one\n"
 	 "that is up"},
+	{'i', "interface", "IFACE", FOR_DOCTOR, set_interface, "try this one only (repeatable)"},
 	{'o', "output", "FORM", FOR_RUN, set_output,
 	 "columns or json (one object a line);\n"
 	 "default: columns on a terminal, else nothing"},
@@ -58,9 +59,13 @@ static const struct option_def defs[] = {
 	 "promiscuous, and DROPS all that arrives once it was seen;\n"
 	 "refused if the interface has an address, a default route\n"
 	 "or a master; alone unless -i is given too"},
-	{0, "hook", "HOW", LIVE | FOR_DOCTOR, set_hook,
+	{0, "hook", "HOW", LIVE, set_hook,
 	 "auto (the default), tcx, clsact, or xdp for what arrives\n"
 	 "(Linux 5.18; may change a device's offloads and MTU)"},
+	{0, "hook", "HOW", FOR_DOCTOR, set_hook,
+	 "auto (the default), tcx, clsact, or xdp, which attaches to\n"
+	 "every Ethernet device for a moment: drivers may reset\n"
+	 "queues (-i limits it)"},
 	{0, "flow-table", "N", LIVE | FOR_DOCTOR, set_flows,
 	 "handshakes in progress to have room for (default 16384)"},
 	{0, "reassembly-table", "N", LIVE | FOR_DOCTOR, set_slots,

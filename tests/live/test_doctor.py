@@ -17,6 +17,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import net as netlib  # noqa: needs the path above
 import tap
+import xdp as xdplib
 from agent import BINARY, PORT, Agent, attachments, http_get
 from net import Pair
 
@@ -204,11 +205,11 @@ def other_agent():
 
 
 @contextlib.contextmanager
-def running():
+def running(*args):
     """`run` as it is by default, with a /run of its own; how to ask doctor beside it."""
     log = os.path.join(scratch.name, "log")
     with open(log, "w") as err:
-        process = net.host.spawn([*OWN_RUN, PROGRAM, "run"], stdout=err, stderr=err)
+        process = net.host.spawn([*OWN_RUN, PROGRAM, "run", *args], stdout=err, stderr=err)
     def ready():
         if process.poll() is not None:
             raise AssertionError(f"alpnscope ended: {netlib.read(log)}")
@@ -298,6 +299,21 @@ def xdp():
     report.exits(0)
     report.interface("eth0", "note", "XDP program", "not seen")
     report.interface("lo", "ok")
+    with xdplib.Program(net.host, "eth0", xdplib.NATIVE):
+        report = doctor("--hook", "xdp")
+        report.exits(0)
+        report.interface("eth0", "note", "cannot attach: the XDP program foreign is on it")
+        report = doctor("--hook", "xdp", "-i", "lo")
+        report.exits(0)
+        tap.equal(len(report.found("interface")), 1, "interfaces with -i lo")
+    report = doctor("-i", "none0")
+    report.exits(1)
+    report.one("interface", "no", "none0: no such interface")
+    with running("--hook", "xdp") as (_, ask):
+        for args in ((), ("--hook", "xdp"), ("--hook", "xdp", "-i", "eth0")):
+            report = ask(*args)
+            report.exits(0)
+            report.interface("eth0", "ok", "XDP by the running agent")
 
 
 def limits():

@@ -117,6 +117,9 @@ def seen(hook):
         how = {"tcx": "tcx", "clsact": "clsact", "xdp": "native XDP"}[hook]
         says(agent.stderr(), f"tapping mir0 by {how}\n",
              f"ready: tapping mir0 (all that arrives there is dropped) by {hook}; ")
+        report = host.sh(BINARY, "doctor", "--socket", agent.socket)
+        says(report, "mir0: up, Ethernet, tapped by an agent: all that arrives there is dropped")
+        tap.equal(report.count("tapped"), 1, report)
         truths = []
         for server, version in ((server12, "1.2"), (server13, "1.3")):
             for address in OTHERS:

@@ -278,6 +278,36 @@ static void test_interface_xdp(void **state)
 	assert_null(strstr(f.text, "XDP"));
 }
 
+/* What is there already: an agent's own, or somebody else's, by its name. */
+static void test_interface_taken(void **state)
+{
+	struct doctor_link link = {.name = "eth7",
+				   .arphrd = ARPHRD_ETHER,
+				   .up = true,
+				   .tried = true,
+				   .hook = "none",
+				   .err = -EALREADY};
+	struct doctor_finding f;
+
+	(void)state;
+	snprintf(link.xdp, sizeof(link.xdp), "xdp_filter");
+	doctor_interface(&f, &link);
+	EXPECT(&f, DOCTOR_NOTE, "cannot attach", "XDP program xdp_filter", "--hook xdp");
+	link.xdp[0] = '\0';
+	link.own_xdp = true;
+	doctor_interface(&f, &link);
+	EXPECT(&f, DOCTOR_OK, "eth7: up", "XDP by the running agent");
+	link.err = 0;
+	link.hook = "tcx";
+	link.mode = XDP_MODE_NATIVE;
+	doctor_interface(&f, &link);
+	EXPECT(&f, DOCTOR_OK, "tcx; XDP by the running agent");
+	assert_null(strstr(f.text, "would"));
+	link.tapped = true;
+	doctor_interface(&f, &link);
+	EXPECT(&f, DOCTOR_NOTE, "eth7: up", "tapped by an agent", "dropped");
+}
+
 static void test_xdp(void **state)
 {
 	struct doctor_finding f;
@@ -352,6 +382,7 @@ int main(void)
 		cmocka_unit_test(test_interface_refused),
 		cmocka_unit_test(test_interface_with_others),
 		cmocka_unit_test(test_interface_xdp),
+		cmocka_unit_test(test_interface_taken),
 		cmocka_unit_test(test_xdp),
 		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_limits),
