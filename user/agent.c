@@ -193,6 +193,7 @@ static const char *on_metrics(void *arg, const char *accept, struct buf *out)
 	struct attach_count n = attach_counts(a->attach);
 	struct metrics_self self = {
 		.flow_table_limit = a->opt->flows,
+		.reassembly_limit = a->opt->slots,
 		.attached = n.attached,
 		.failed = n.failed,
 		.skipped = n.skipped,
@@ -208,6 +209,7 @@ static const char *on_metrics(void *arg, const char *accept, struct buf *out)
 	take_ring(a);
 	events_counters(a->events, self.counter);
 	self.in_flight = events_in_flight(a->events);
+	self.reassembly_in_use = events_reassembly(a->events);
 	self.received = a->pipe.received;
 	self.counted = a->pipe.counted;
 	self.merged = merge_merged(a->pipe.merge);

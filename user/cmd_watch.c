@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "alpnscope/flow.h"
 #include "commands.h"
 #include "control.h"
 #include "log.h"
@@ -52,6 +53,25 @@ static int watch_agent(const struct options *opt)
 	return rc;
 }
 
+/* Is something asked for that a running agent has settled for itself? */
+static bool is_own(const struct options *opt)
+{
+	return opt->interfaces || opt->taps || opt->expects || opt->fail_on_fallback ||
+	       opt->hook != ATTACH_AUTO || opt->flows != AS_FLOWS_DEFAULT ||
+	       opt->slots != AS_SLOTS_DEFAULT;
+}
+
+static void say_own(const struct options *opt)
+{
+	int fd = control_connect(opt->socket);
+
+	if (fd < 0)
+		return;
+	close(fd);
+	log_info("observing by itself: the running agent takes no -i, --tap, --expect, --fail-on, "
+		 "--hook or table sizes from watch");
+}
+
 int cmd_watch(int argc, char **argv)
 {
 	struct options opt;
@@ -63,9 +83,8 @@ int cmd_watch(int argc, char **argv)
 		opt.form = OUTPUT_COLUMNS;
 	if (opt.file)
 		return read_capture(&opt);
-	if (opt.interfaces || opt.taps || opt.expects || opt.fail_on_fallback) {
-		log_info("observing by itself: a running agent takes no -i, --tap, --expect or "
-			 "--fail-on from watch");
+	if (is_own(&opt)) {
+		say_own(&opt);
 		return agent_run(&opt, false);
 	}
 	rc = watch_agent(&opt);

@@ -186,6 +186,11 @@ uint32_t events_in_flight(struct events *e)
 	return walk(e, 0);
 }
 
+uint32_t events_reassembly(struct events *e)
+{
+	return sweep(e);
+}
+
 void events_counters(const struct events *e, uint64_t *counter)
 {
 	int cpus = libbpf_num_possible_cpus();

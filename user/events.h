@@ -50,6 +50,10 @@ uint32_t events_expire(struct events *events);
 /** events_in_flight - handshakes in progress, by walking the table. */
 uint32_t events_in_flight(struct events *events);
 
+/** events_reassembly - split hellos that are being put together, by looking at all places;
+ * those that waited too long are given up. */
+uint32_t events_reassembly(struct events *events);
+
 /** events_counters - AS_COUNTER_COUNT sums over all CPUs, by enum as_counter. */
 void events_counters(const struct events *events, uint64_t *counter);
 

@@ -299,6 +299,11 @@ static void write_agent(const struct page *p, const struct aggregate *agg,
 	       "Handshakes that have begun and not ended.", self->in_flight);
 	single(p, EXPO_GAUGE, "alpnscope_flow_table_limit", "alpnscope_flow_table_limit",
 	       "The most handshakes that can be in flight.", self->flow_table_limit);
+	single(p, EXPO_GAUGE, "alpnscope_reassembly_in_use", "alpnscope_reassembly_in_use",
+	       "Hellos in several segments that are being put together.", self->reassembly_in_use);
+	single(p, EXPO_GAUGE, "alpnscope_reassembly_table_limit",
+	       "alpnscope_reassembly_table_limit",
+	       "The most hellos that can be put together at one time.", self->reassembly_limit);
 	single(p, EXPO_COUNTER, "alpnscope_events_received_total", "alpnscope_events_received",
 	       "Records that the agent took from the kernel.", self->received);
 	single(p, EXPO_COUNTER, "alpnscope_events_counted_total", "alpnscope_events_counted",

@@ -12,6 +12,7 @@
  * @counter: of the engine, by enum as_counter, summed over CPUs
  * @in_flight: handshakes in the flow table, counted by walking it
  * @flow_table_limit: how many it can hold
+ * @reassembly_in_use: split hellos that are put together, of @reassembly_limit places
  * @received, @counted, @merged, @held: the agent's ledger,
  *          received == counted + merged + held
  * @attached, @failed, @skipped: interfaces, each in one of these states
@@ -24,6 +25,7 @@ struct metrics_self {
 	uint64_t counter[AS_COUNTER_COUNT];
 	uint64_t in_flight;
 	uint64_t flow_table_limit;
+	uint64_t reassembly_in_use, reassembly_limit;
 	uint64_t received, counted, merged, held;
 	uint64_t attached, failed, skipped;
 	uint64_t expectations_refused;

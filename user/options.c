@@ -69,7 +69,9 @@ static const struct option_def defs[] = {
 	{0, "flow-table", "N", LIVE | FOR_DOCTOR, set_flows,
 	 "handshakes in progress to have room for (default 16384)"},
 	{0, "reassembly-table", "N", LIVE | FOR_DOCTOR, set_slots,
-	 "split hellos to put together at one time (default 256)"},
+	 "split hellos to put together at one time, 18 KiB each:\n"
+	 "default 256, 64 to 4096, rounded up to a power of two;\n"
+	 "from two thirds on some find none of their 8 places free"},
 	{'q', "quiet", NULL, EVENTS, set_quiet, "no chatter on stderr, errors only"},
 	{'v', "verbose", NULL, EVENTS | FOR_DOCTOR, set_verbose, "more chatter on stderr"},
 };
@@ -93,6 +95,9 @@ static const struct command_def {
 #define DEFS (sizeof(defs) / sizeof(defs[0]))
 
 AS_ASSERT(AS_FLOWS_DEFAULT == 16384, "the help text names the default");
+AS_ASSERT(AS_SLOTS_DEFAULT == 256 && AS_SLOTS_MIN == 64 && AS_SLOTS_MAX == 4096 &&
+		  AS_SLOT_PROBES == 8,
+	  "so does it");
 
 static const struct command_def *command_of(unsigned int command)
 {

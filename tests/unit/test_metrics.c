@@ -33,6 +33,8 @@ static const struct metrics_self self = {
 	.counter = {[AS_HELLOS] = 7, [AS_REPEAT_RETRY] = 2, [AS_LOST_RING_FULL] = 3},
 	.in_flight = 4,
 	.flow_table_limit = 65536,
+	.reassembly_in_use = 171,
+	.reassembly_limit = 512,
 	.received = 13,
 	.counted = 10,
 	.merged = 1,
@@ -152,6 +154,8 @@ static void test_self(void **state)
 	assert_has(&out, "\nalpnscope_orphan_lost_total{reason=\"ring_full\"} 0\n");
 	assert_has(&out, "\nalpnscope_in_flight 4\n");
 	assert_has(&out, "\nalpnscope_flow_table_limit 65536\n");
+	assert_has(&out, "\nalpnscope_reassembly_in_use 171\n");
+	assert_has(&out, "\nalpnscope_reassembly_table_limit 512\n");
 	assert_has(&out, "\nalpnscope_events_received_total 13\n");
 	assert_has(&out, "\nalpnscope_events_counted_total 10\n");
 	assert_has(&out, "\nalpnscope_events_merged_total 1\n");
