@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "alpnscope/wire.h"
 #include "capture.h"
 #include "commands.h"
 #include "finding.h"
@@ -20,6 +21,7 @@ struct reader {
 	struct native *engine;
 	struct pipeline pipe;
 	struct output out;
+	uint64_t udp; /* frames */
 };
 
 static void on_event(void *arg, const struct event *ev)
@@ -36,6 +38,22 @@ static void on_record(void *arg, const struct as_handshake *hs)
 	pipeline_record(&r->pipe, hs);
 }
 
+/* For a hint only: no tag and no tunnel is looked into. */
+static bool is_udp(const struct capture_frame *f)
+{
+	bool framed = f->ethertype == CAPTURE_ETHERNET;
+	uint32_t at = framed ? 14 : f->offset;
+	unsigned int type = f->ethertype;
+
+	if (f->caplen < at || f->caplen - at < 20) /* of either header that is enough */
+		return false;
+	if (framed)
+		type = (unsigned int)f->bytes[12] << 8 | f->bytes[13];
+	if (type == AS_ETH_P_IPV4)
+		return f->bytes[at + 9] == AS_IPPROTO_UDP;
+	return type == AS_ETH_P_IPV6 && f->bytes[at + 6] == AS_IPPROTO_UDP;
+}
+
 static int on_frame(void *arg, const struct capture_frame *f)
 {
 	struct reader *r = arg;
@@ -46,6 +64,7 @@ static int on_frame(void *arg, const struct capture_frame *f)
 				     .ns = (uint64_t)f->wall_ns};
 
 	pipeline_time(&r->pipe, frame.ns);
+	r->udp += is_udp(f);
 	if (f->ethertype != CAPTURE_NOT_IP)
 		native_frame(r->engine, &frame);
 	return r->out.done;
@@ -67,6 +86,10 @@ static void say_counts(const struct reader *r, uint64_t frames)
 	log_info("%" PRIu64 " frames; ClientHellos: %" PRIu64 ", ServerHellos without one: %" PRIu64
 		 ", handshakes: %" PRIu64,
 		 frames, counter[AS_HELLOS], counter[AS_ORPHANS], r->pipe.counted);
+	if (r->udp && !counter[AS_HELLOS] && !counter[AS_ORPHANS])
+		log_info("  no TLS hello over TCP in it; %" PRIu64
+			 " frames are UDP, and QUIC (HTTP/3) and DTLS are not read",
+			 r->udp);
 	if (merge_merged(r->pipe.merge))
 		log_info("  merged, seen with other addresses or ports: %" PRIu64,
 			 merge_merged(r->pipe.merge));

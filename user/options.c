@@ -284,9 +284,13 @@ static int operands(struct options *o, const char *name, const char *operand, in
 	if (operand && !left)
 		log_error("%s: %s is missing; `alpnscope %s --help` shows the usage", name, operand,
 			  name);
+	else if (operand)
+		log_error("%s: unexpected '%s': one %s only; read them one by one, or merge them "
+			  "(mergecap -w - FILE... | alpnscope %s -)",
+			  name, argv[optind + 1], operand, name);
 	else
 		log_error("%s: unexpected '%s'; `alpnscope %s --help` shows the usage", name,
-			  argv[operand ? optind + 1 : optind], name);
+			  argv[optind], name);
 	return EXIT_USAGE;
 }
 

@@ -67,6 +67,8 @@ USAGE = [
     (["wrong"], ["wrong"]),
     (["help", "wrong"], ["wrong"]),
     (["read"], ["FILE"]),
+    (["read", "a.pcap", "b.pcap"], ["unexpected 'b.pcap': one FILE only; ", "mergecap"]),
+    (["run", "a.pcap"], ["unexpected 'a.pcap'; `alpnscope run --help`"]),
     # an option and its value
     (["run", "-i"], ["option -i needs a value"]),
     (["run", "-qi"], ["option -i needs a value"]),

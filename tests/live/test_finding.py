@@ -64,6 +64,24 @@ def captured():
     tap.equal(read(), (0, []), "not asked for")
 
 
+def only_udp():
+    """read: a capture without a ClientHello says that UDP's are not read, if there is UDP"""
+    hint = "no TLS hello over TCP in it; 2 frames are UDP, and QUIC (HTTP/3) and DTLS are not read"
+    v4 = craft.ethernet(craft.ipv4(CLIENT, "192.0.2.2", b"\x30\x39\x01\xbb\0\x0c\0\0quic",
+                                   protocol=17))
+    v6 = craft.ethernet(craft.ipv6("2001:db8::1", "2001:db8::2",
+                                   b"\x30\x39\x01\xbb\0\x0c\0\0quic", next_header=17))
+    syn = craft.Connection(CLIENT, 50000, "192.0.2.2", 443).open()
+    for sent, want in (([v4, v6], True), ([v4, v6, *syn], True), (syn, False),
+                       ([v4, v6, *frames()], False)):
+        with tempfile.TemporaryDirectory(prefix="alpnscope-") as scratch:
+            file = os.path.join(scratch, "udp.pcap")
+            craft.write_pcap(file, sent)
+            done = subprocess.run([BINARY, "read", file], timeout=20, capture_output=True,
+                                  text=True)
+        tap.equal((done.returncode, hint in done.stderr), (0, want), done.stderr)
+
+
 def live():
     """watch and run: the same"""
     with tempfile.TemporaryDirectory(prefix="alpnscope-") as scratch:
@@ -87,4 +105,4 @@ def live():
             netlib.stop(agent)
 
 
-tap.run([captured, live])
+tap.run([captured, only_udp, live])
