@@ -113,7 +113,7 @@ AS_STAGE int as_read_client_hello(AS_ENV *env, __u32 hook)
 	hs->abi = AS_ABI;
 	hs->kind = AS_KIND_HANDSHAKE;
 	hs->client_seq = s->hello_seq;
-	hs->flags |= s->hello_flags;
+	hs->flags |= s->hello_flags | (s->pkt.tunnel ? AS_F_TUNNEL : 0);
 	hs->ifindex = as_ifindex(env);
 	as_set_ends(hs, &s->pkt, 1);
 	return 0;

@@ -49,6 +49,8 @@ enum as_end {
 #define AS_F_HELLO_AGAIN (1U << 11) /* the offer is the second hello's, after a retry */
 #define AS_F_OVERLAP_CONFLICT (1U << 12) /* segments said different things; the first counts */
 
+#define AS_F_TUNNEL (1U << 15) /* seen inside a tunnel: whoever sends to it chose the addresses */
+
 /* as_handshake.client_ext, .server_ext: which extensions were present. */
 #define AS_X_SERVER_NAME (1U << 0)
 #define AS_X_MAX_FRAGMENT_LENGTH (1U << 1)
