@@ -104,6 +104,18 @@ static void say_counts(const struct reader *r, uint64_t frames)
 	}
 }
 
+static int take_expectations(struct service_book *book, const struct options *opt)
+{
+	char error[ERROR_MAX];
+
+	for (unsigned int i = 0; i < opt->expects; i++)
+		if (service_expect(book, opt->expect[i], error, sizeof(error))) {
+			log_error("--expect %s: %s", opt->expect[i], error);
+			return -1;
+		}
+	return 0;
+}
+
 int read_capture(const struct options *opt)
 {
 	struct reader r = {.out = {.form = opt->form,
@@ -124,11 +136,8 @@ int read_capture(const struct options *opt)
 		log_error("out of memory");
 		goto out;
 	}
-	for (unsigned int i = 0; i < opt->expects; i++)
-		if (service_expect(r.pipe.book, opt->expect[i], error, sizeof(error))) {
-			log_error("--expect %s: %s", opt->expect[i], error);
-			goto out;
-		}
+	if (take_expectations(r.pipe.book, opt))
+		goto out;
 	err = capture_read(opt->file, on_frame, &r, &frames, error, sizeof(error));
 	native_end(r.engine);
 	pipeline_end(&r.pipe);
