@@ -11,7 +11,7 @@
 
 #include "port.h"
 
-#define AS_ABI 2
+#define AS_ABI 3
 
 #define AS_SNI_MAX 255 /* bytes of host name kept (RFC 1035: 253 suffice) */
 #define AS_ALPN_MAX 256 /* bytes of a protocol name list kept */
@@ -49,6 +49,9 @@ enum as_end {
 #define AS_F_HELLO_AGAIN (1U << 11) /* the offer is the second hello's, after a retry */
 #define AS_F_OVERLAP_CONFLICT (1U << 12) /* segments said different things; the first counts */
 
+#define AS_F_GAP (1U << 13) /* TLS 1.3: a record header was missed; the flights end before it */
+#define AS_F_PRESSURE (1U << 14) /* closed early, for the table was filling up */
+
 /* as_handshake.client_ext, .server_ext: which extensions were present. */
 #define AS_X_SERVER_NAME (1U << 0)
 #define AS_X_MAX_FRAGMENT_LENGTH (1U << 1)
@@ -74,6 +77,25 @@ struct as_owner {
 	__u32 pid;
 	__u32 pad;
 	char comm[16];
+};
+
+#define AS_FLIGHT_MAX 12
+
+/**
+ * struct as_flight - the records that one side sent after a ServerHello of TLS 1.3, as their
+ * headers tell (RFC 8446 section 5); for the client, after its (last) ClientHello.
+ * ChangeCipherSpec records are left out.
+ * @count: how many follow, AS_FLIGHT_MAX at the most
+ * @len: bytes of the fragment
+ * @type: AS_REC_*, nearly always application data: encrypted
+ * @before: encrypted records of the other side that were seen before it
+ */
+struct as_flight {
+	__u8 count;
+	__u8 pad[3];
+	__u16 len[AS_FLIGHT_MAX];
+	__u8 type[AS_FLIGHT_MAX];
+	__u8 before[AS_FLIGHT_MAX];
 };
 
 /**
@@ -127,6 +149,8 @@ struct as_handshake {
 	__u8 server_random[32];
 	struct as_owner client;
 	struct as_owner server;
+	struct as_flight client_flight;
+	struct as_flight server_flight;
 	__u16 sni_len;
 	__u16 alpn_len;
 	__u16 selected_len;
@@ -134,12 +158,13 @@ struct as_handshake {
 	__u8 names[AS_NAMES_MAX];
 };
 
+AS_ASSERT(sizeof(struct as_flight) == 52, "as_flight has no hidden padding");
 AS_ASSERT(sizeof(struct as_owner) == 32, "as_owner has no hidden padding");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, hello_ns) == 16, "ABI");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, client_addr) == 40, "ABI");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, client_random) == 104, "ABI");
-AS_ASSERT(__builtin_offsetof(struct as_handshake, names) == 240, "ABI");
-AS_ASSERT(sizeof(struct as_handshake) == 1008, "as_handshake has no hidden padding");
+AS_ASSERT(__builtin_offsetof(struct as_handshake, names) == 344, "ABI");
+AS_ASSERT(sizeof(struct as_handshake) == 1112, "as_handshake has no hidden padding");
 
 /** as_sni - the host name, as_handshake.sni_len bytes, not terminated, hostile. */
 AS_INLINE const __u8 *as_sni(const struct as_handshake *hs)
