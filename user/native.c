@@ -288,3 +288,8 @@ uint32_t native_in_flight(const struct native *n)
 {
 	return HASH_COUNT(n->flows);
 }
+
+uint32_t native_hash(const struct as_tuple *key, uint64_t seed)
+{
+	return as_tuple_hash(key, seed);
+}

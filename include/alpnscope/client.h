@@ -40,8 +40,11 @@ AS_INLINE int as_relate(const struct as_scratch *s, struct as_flow *f)
 AS_INLINE void as_lose(AS_ENV *env, const struct as_scratch *s, __u32 reason)
 {
 	struct as_recent *recent = as_recent(env, s->hash);
+	struct as_gate *gate = as_gate(env, s->hash);
 
 	as_count(env, reason);
+	if (gate)
+		as_unmark(gate, s->hash);
 	if (recent && s->random_known)
 		recent->client = as_identity(s->random);
 }
@@ -111,7 +114,7 @@ AS_STAGE int as_read_client_hello(AS_ENV *env, __u32 hook)
 	hs->abi = AS_ABI;
 	hs->kind = AS_KIND_HANDSHAKE;
 	hs->client_seq = s->hello_seq;
-	hs->flags |= s->hello_flags;
+	hs->flags |= s->hello_flags | (s->pkt.tunnel ? AS_F_TUNNEL : 0);
 	hs->ifindex = as_ifindex(env);
 	as_set_ends(hs, &s->pkt, 1);
 	return 0;
@@ -142,6 +145,7 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 		n->rec.flags |= AS_F_CLIENT_FIN;
 	AS_MEMCPY(n->session_id, s->hello.session_id, AS_SESSION_ID_MAX);
 	as_owner(env, &n->rec.client);
+	as_unmark(gate, s->hash);
 	as_add(&gate->count, 1); /* raised first: the answer may come by before the insert */
 	rc = as_flow_add(env, &n->key, n);
 	f = as_flow_find(env, &n->key);

@@ -164,6 +164,12 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 		return AS_ALONE;
 	}
 	err = as_meet(env, s, f);
+	if (f && s->random_known && s->relation == AS_NEW && !s->whole) {
+		/* Another connection's, in pieces: the old numbers do not hold for them. */
+		as_close(env, f, &s->pkt.key, s->hash, AS_END_REUSED, 0, 0);
+		f = 0;
+		s->in_flow = 0;
+	}
 	if (as_is_piece(env, s, hook) && (!f || as_is_due(s, f)))
 		return AS_WAIT;
 	if (s->relation == AS_SAME || s->relation == AS_CONFLICT || s->relation == AS_RACE) {
@@ -188,6 +194,10 @@ AS_INLINE __u32 as_on_lost(AS_ENV *env, struct as_scratch *s, const struct as_fl
 			as_lose(env, s, lost);
 		return 0;
 	}
+	if (f && (as_from_client(f, &s->pkt) || !as_is_due(s, f))) { /* nor may this one decide */
+		as_count(env, AS_ERR_OUT_OF_WINDOW);
+		return 0;
+	}
 	as_count(env, AS_ERR_SERVER_HELLO_SPLIT);
 	if (!f) {
 		as_count(env, AS_ORPHANS);
@@ -205,7 +215,8 @@ AS_INLINE __u32 as_on_piece(struct as_scratch *s, struct as_flow *f, int got)
 {
 	int client = as_from_client(f, &s->pkt);
 
-	if (as_goes_on(&f->rec))
+	/* A ClientHello may be another connection's. */
+	if (as_goes_on(&f->rec) || !as_is_due(s, f))
 		return 0;
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
 	if (got == AS_WAIT)
@@ -279,14 +290,6 @@ AS_INLINE int as_may_open(__u32 begin)
 	       begin == AS_BEGIN_EMPTY || begin == AS_BEGIN_PREFIX || begin == AS_BEGIN_PROXY;
 }
 
-/* as_gate.mark: the upper bits of the tuple's hash, and below them how many segments may
- * still move `next` on, which end sends, and that there is a mark at all. */
-#define AS_MARK_TUPLE (~(__u32)(AS_GATES - 1))
-#define AS_MARK_LEFT (15U << 2)
-#define AS_MARK_ONE (1U << 2)
-#define AS_MARK_LO 2U
-#define AS_MARK_SET 1U
-
 /* Is the packet ahead of what its sender, a client whose SYN was seen, sends next? Then its
  * hello may be among what is missing. Watched for a client's first 15 segments, for a hello
  * may follow a STARTTLS command or a PROXY header. CPUs may overwrite each other's mark, and
@@ -306,7 +309,9 @@ AS_INLINE int as_is_early(struct as_gate *g, __u32 hash, const struct as_packet 
 	ahead = p->seq - g->next;
 	if (ahead)
 		return ahead < AS_STREAM_MAX;
-	if (begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_PREFIX || !(is & AS_MARK_LEFT)) {
+	if (begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_PREFIX)
+		return 0; /* as_slot_take() or as_open() ends it */
+	if (!(is & AS_MARK_LEFT)) {
 		g->mark = 0;
 	} else {
 		g->mark = is - AS_MARK_ONE;

@@ -20,7 +20,7 @@
 #define AS_SLOTS_MIN 64
 #define AS_SLOTS_MAX 4096
 #define AS_SLOT_NS 10000000000ULL /* a hello that is not complete after this never will be */
-#define AS_SLOT_OLD_NS 1000000000ULL /* after this another hello may have the place */
+#define AS_SLOT_OLD_NS 50000000ULL /* after this another hello may have the place */
 #define AS_SLOT_PROBES 8 /* places of a tuple */
 #define AS_SWEEP AS_SLOTS_MIN /* slots that are looked through at once */
 /* The tuple hash's seed where it need not be secret: captures and tests. */

@@ -54,6 +54,7 @@ enum as_end {
 
 #define AS_F_GAP (1U << 13) /* TLS 1.3: a record header was missed; the flights end before it */
 #define AS_F_PRESSURE (1U << 14) /* closed early, for the table was filling up */
+#define AS_F_TUNNEL (1U << 15) /* seen inside a tunnel: whoever sends to it chose the addresses */
 
 /* as_handshake.client_ext, .server_ext: which extensions were present. */
 #define AS_X_SERVER_NAME (1U << 0)

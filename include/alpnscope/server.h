@@ -125,7 +125,7 @@ AS_INLINE void as_orphan(AS_ENV *env, struct as_scratch *s, __u32 hook)
 	hs->hello_ns = s->hello_ns ? s->hello_ns : hs->end_ns;
 	as_set_ends(hs, &s->pkt, 0);
 	as_set_answer(hs, &s->answer, hs->end_ns);
-	hs->flags |= s->hello_flags;
+	hs->flags |= s->hello_flags | (s->pkt.tunnel ? AS_F_TUNNEL : 0);
 	if (recent)
 		recent->server = as_identity(s->answer.random);
 	as_submit(env, hs, AS_ORPHAN_RECORDS, AS_ORPHAN_LOST_RING_FULL);

@@ -96,6 +96,21 @@ AS_INLINE void as_unlock(AS_LOCK *lock);
 AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size);
 AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner);
 
+/* as_gate.mark: the upper bits of the tuple's hash, and below them how many segments may
+ * still move `next` on, which end sends, and that there is a mark at all. */
+#define AS_MARK_TUPLE (~(__u32)(AS_GATES - 1))
+#define AS_MARK_LEFT (15U << 2)
+#define AS_MARK_ONE (1U << 2)
+#define AS_MARK_LO 2U
+#define AS_MARK_SET 1U
+
+/* Take this tuple's mark away: its hello is being collected, or was read. */
+AS_INLINE void as_unmark(struct as_gate *g, __u32 hash)
+{
+	if (((g->mark ^ hash) & AS_MARK_TUPLE) == 0)
+		g->mark = 0;
+}
+
 /* Is b at most AS_WINDOW after a, on the circle of sequence numbers? */
 AS_INLINE int as_in_window(__u32 a, __u32 b)
 {

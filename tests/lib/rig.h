@@ -290,6 +290,21 @@ static inline const struct craft *rig_answer(uint32_t number)
 	return &hello;
 }
 
+/* Hello 1 in @hello, made @len bytes long by an extension of padding (RFC 7685). */
+static inline void rig_long_hello(struct craft *hello, uint32_t len)
+{
+	const uint32_t rest = AS_HS_HLEN + 2 + 32 + 1 + 6 + 2 + 2 + 4 + 9;
+	static struct craft ext;
+
+	hello->len = ext.len = 0;
+	craft_number(&ext, 21, 2);
+	craft_number(&ext, len - rest, 2);
+	craft_zero(&ext, len - rest);
+	craft_alpn(&ext, BYTES("\x02h2"));
+	craft_client_hello(hello, &(struct craft_hello){.random = craft_random(1), .ext = &ext});
+	assert_int_equal(hello->len, AS_REC_HLEN + len);
+}
+
 static inline void rig_client_hello(struct rig *r, struct craft_conn *c, uint32_t number)
 {
 	const struct craft *hello = rig_hello(number);
