@@ -15,6 +15,7 @@
 
 #define ROUND_MAX 4096 /* records before others get their turn */
 #define BATCH 256
+#define COPIES_NS 20000000ULL /* merge.c holds a handshake for longer than that */
 #define HURRY_NS 1000000000ULL /* under pressure 1 s is the most */
 
 struct events {
@@ -23,6 +24,7 @@ struct events {
 	events_fn fn;
 	void *arg;
 	unsigned int round;
+	uint64_t ended[64]; /* since the tick began, as bits by server random */
 	struct as_tuple key[BATCH];
 	struct as_flow flow[BATCH];
 };
@@ -117,9 +119,23 @@ static void end_flow(struct events *e, const struct as_flow *flow, uint32_t end)
 }
 
 /* What a walk through the table ends. */
-enum what { NOTHING, OVERDUE, SLOW, ANSWERED };
+enum what { NOTHING, OVERDUE, COPIES, SLOW, ANSWERED };
 
-static bool is_over(const struct as_flow *flow, enum what what, uint64_t now)
+/* Copies of one handshake (NAT) were answered within microseconds. That one of them is overdue
+ * a moment after this tick must not part them by another: merge.c would not meet them. */
+static bool is_copy(const struct events *e, const struct as_flow *flow)
+{
+	return as_goes_on(&flow->rec) &&
+	       e->ended[flow->rec.server_random[8] % 64] >> flow->rec.server_random[9] % 64 & 1;
+}
+
+static void note_ended(struct events *e, const struct as_flow *flow)
+{
+	e->ended[flow->rec.server_random[8] % 64] |= 1ULL << flow->rec.server_random[9] % 64;
+}
+
+static bool is_over(const struct events *e, const struct as_flow *flow, enum what what,
+		    uint64_t now)
 {
 	bool answered = as_goes_on(&flow->rec);
 	uint64_t begun = flow->due - (answered ? AS_RECORDS_NS : AS_ANSWER_NS);
@@ -127,6 +143,8 @@ static bool is_over(const struct as_flow *flow, enum what what, uint64_t now)
 	switch (what) {
 	case OVERDUE:
 		return flow->due <= now;
+	case COPIES:
+		return flow->due <= now + COPIES_NS && is_copy(e, flow);
 	case SLOW:
 		return begun + HURRY_NS <= now;
 	case ANSWERED:
@@ -134,6 +152,18 @@ static bool is_over(const struct as_flow *flow, enum what what, uint64_t now)
 	default:
 		return false;
 	}
+}
+
+static void end_if_over(struct events *e, const struct as_flow *flow, enum what what, uint64_t now)
+{
+	if (!is_over(e, flow, what, now))
+		return;
+	if (as_goes_on(&flow->rec))
+		note_ended(e, flow);
+	end_flow(e, flow,
+		 what == ANSWERED ? AS_END_EOF
+		 : what == COPIES ? AS_END_QUIET
+				  : AS_END_TIMEOUT);
 }
 
 /* Walk the table; count it, and end @what at @now. Never 0 when something may be left. */
@@ -153,9 +183,7 @@ static uint32_t walk(struct events *e, enum what what, uint64_t now)
 		if (err && err != -ENOENT) /* a bucket was busy: not all was seen */
 			return total + 1;
 		for (uint32_t i = 0; i < n; i++)
-			if (is_over(&e->flow[i], what, now))
-				end_flow(e, &e->flow[i],
-					 what == ANSWERED ? AS_END_EOF : AS_END_TIMEOUT);
+			end_if_over(e, &e->flow[i], what, now);
 		if (what == ANSWERED) /* they may be more than the ring holds */
 			events_read(e);
 		total += n;
@@ -196,7 +224,10 @@ uint32_t events_expire(struct events *e)
 
 	/* Set before the walk: a flow that comes behind our back wakes us. */
 	__atomic_store_n(&e->skel->bss->idle, 1, __ATOMIC_SEQ_CST);
+	memset(e->ended, 0, sizeof(e->ended));
 	open = walk(e, OVERDUE, now);
+	if (open)
+		open = walk(e, COPIES, now);
 	pressed = open > limit / 2;
 	__atomic_store_n(&e->skel->bss->pressed, pressed, __ATOMIC_RELAXED);
 	if (pressed)

@@ -38,6 +38,11 @@ static inline void twin_take(const uint8_t *bytes, uint32_t len, bool bare, uint
 	(void)now;
 }
 
+static inline void twin_press(bool pressed)
+{
+	(void)pressed;
+}
+
 static inline void twin_end(const struct native *n, const struct as_handshake *rec, uint32_t count)
 {
 	(void)n;
@@ -54,6 +59,7 @@ static inline int twin_report(void **state)
 
 /**
  * struct rig - an engine and what came out of it.
+ * @flows: room for handshakes in progress
  * @now: time of the last frame
  * @front: frames begin, instead of end, at the guard
  */
@@ -62,6 +68,7 @@ struct rig {
 	struct as_handshake *rec;
 	uint32_t count;
 	uint32_t room;
+	uint32_t flows;
 	uint64_t now;
 	bool front;
 	struct craft frame;
@@ -177,6 +184,7 @@ static inline struct rig *rig_new(uint32_t flows)
 	twin_begin(flows);
 	r = rig_at_work = calloc(1, sizeof(*r));
 	assert_non_null(r);
+	r->flows = flows;
 	r->native = native_new(flows, rig_record, r);
 	assert_non_null(r->native);
 	r->now = UINT64_C(1000000000);
@@ -194,6 +202,7 @@ static inline void rig_take(struct rig *r, const uint8_t *bytes, uint32_t len, b
 		memcpy(at, bytes, len);
 	if (bare)
 		frame.ethertype = len && bytes[0] >> 4 == 6 ? AS_ETH_P_IPV6 : AS_ETH_P_IPV4;
+	twin_press(native_in_flight(r->native) > r->flows / 2);
 	twin_take(at, len, bare, r->now);
 	native_frame(r->native, &frame);
 }

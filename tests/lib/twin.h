@@ -292,6 +292,12 @@ static inline void twin_take(const uint8_t *bytes, uint32_t len, bool bare, uint
 	events_read(twin.events);
 }
 
+/* More than half of the table is in use, or no longer, as the agent would say. */
+static inline void twin_press(bool pressed)
+{
+	twin.skel->bss->pressed = pressed;
+}
+
 static inline int twin_order(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct as_handshake));

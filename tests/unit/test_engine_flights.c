@@ -138,19 +138,24 @@ static void test_quiet(void **state)
 /* More than half of the table is in use: the client's first record is enough. */
 static void test_pressure(void **state)
 {
-	struct rig *r = rig_new(3);
-	struct craft_conn c = craft_ipv4(1), other = craft_ipv4(2);
+	struct craft_conn c;
+	struct rig *r = begin(&c);
+	const struct as_handshake *hs;
 
 	(void)state;
-	rig_client_hello(r, &c, 1);
-	put_flight();
-	send_out(r, &c, false);
-	rig_client_hello(r, &other, 2);
+	for (uint32_t i = 2; i <= RIG_FLOWS / 2 + 1; i++) {
+		struct craft_conn other = craft_ipv4(i);
+
+		rig_client_hello(r, &other, i);
+	}
+	send_record(r, &c, false, 250);
 	assert_int_equal(r->count, 0);
 	send_record(r, &c, true, 53);
-	assert_int_equal(rig_only(r)->end, AS_END_RECORDS);
-	assert_int_equal(rig_only(r)->flags, AS_F_SERVER_HELLO | AS_F_PRESSURE);
-	WANT(&rig_only(r)->client_flight, {23, 53, 4});
+	hs = rig_only(r);
+	assert_int_equal(hs->end, AS_END_RECORDS);
+	assert_int_equal(hs->flags, AS_F_SERVER_HELLO | AS_F_PRESSURE);
+	WANT(&hs->server_flight, FLIGHT, {23, 250, 0});
+	WANT(&hs->client_flight, {23, 53, 5});
 	rig_free(r);
 }
 
