@@ -113,10 +113,8 @@ AS_INLINE void as_add_heads(struct as_flow *f, const struct as_scratch *s, int c
 	side->place += AS_FRESH(h->at);
 	side->part = AS_FRESH(h->part);
 	AS_MEMCPY(side->head, h->head, sizeof(side->head));
-	if (h->broken) {
+	if (h->broken) /* `place` stays before what `ahead` is behind */
 		side->on = 0;
-		side->lost = 1;
-	}
 	if (h->alert && as_goes_on(&f->rec)) {
 		f->rec.alert_level = h->level;
 		f->rec.alert_desc = h->desc;

@@ -51,8 +51,7 @@ AS_ASSERT(sizeof(struct as_tuple) == 40, "as_tuple has no hidden padding: it is 
  * @ahead: up to there bytes were seen, whatever they were; beyond `place`: a header is missing
  * @encrypted: records so far
  * @part: bytes of a header that ends in the next segment, @head
- * @on: its headers are read
- * @lost: what stood in the place of a header was none
+ * @on: its headers are read; no longer when what stood in the place of one was none
  */
 struct as_side {
 	__u32 place;
@@ -60,8 +59,7 @@ struct as_side {
 	__u32 encrypted;
 	__u32 part;
 	__u8 on;
-	__u8 lost;
-	__u8 pad[6];
+	__u8 pad[7];
 	__u8 head[8];
 };
 

@@ -187,8 +187,7 @@ AS_INLINE void as_submit(AS_ENV *env, struct as_handshake *hs, __u32 ok, __u32 l
 /* Was a header missed? It was if bytes behind it were seen. */
 AS_INLINE int as_has_gap(const struct as_side *side, const struct as_flight *flight)
 {
-	return flight->count < AS_FLIGHT_MAX &&
-	       (side->lost || as_in_window(side->place, side->ahead - 1));
+	return flight->count < AS_FLIGHT_MAX && as_in_window(side->place, side->ahead - 1);
 }
 
 /* The last that is written of a flow's records: under its lock. */
