@@ -116,13 +116,33 @@ AS_INLINE int as_is_weak(const struct as_scratch *s)
 	return !as_is_hello(s) || s->rec.len < AS_HS_HLEN + 2;
 }
 
+/* Does the hello go on as one behind its random: a session id of at most 32 bytes, and then an
+ * even number of bytes of cipher suites? As far as that is in the packet. */
+AS_INLINE int as_goes_on(AS_ENV *env, const struct as_scratch *s)
+{
+	__u32 at = s->rec.off + AS_REC_HLEN + AS_HS_HLEN + 2 + AS_RANDOM_LEN, suites;
+	__u32 end = s->pkt.payload + s->pkt.avail;
+	__u8 b[2] = {};
+
+	if (s->rec.v2_version || at + 1 > end || as_load(env, at, b, 1))
+		return 1;
+	if (b[0] > AS_SESSION_ID_MAX)
+		return 0;
+	at += 1 + b[0];
+	if (s->rec.begin != AS_BEGIN_CLIENT_HELLO || at + 2 > end || as_load(env, at, b, 2))
+		return 1;
+	suites = as_be16(b);
+	return suites && !(suites & 1) && suites < s->rec.message_len;
+}
+
 /* Where a slot that begins with it is based. Returns 0 when there is nothing to collect. */
-AS_INLINE int as_slot_base(const struct as_scratch *s, __u32 *base)
+AS_INLINE int as_slot_base(AS_ENV *env, const struct as_scratch *s, __u32 *base)
 {
 	__u32 ahead = s->pkt.seq - s->gap_seq;
 
 	*base = s->gap_seq;
-	if (s->gap_known && ahead && ahead < AS_STREAM_MAX && as_is_weak(s))
+	if (s->gap_known && ahead && ahead < AS_STREAM_MAX &&
+	    (as_is_weak(s) || !as_goes_on(env, s)))
 		return s->rec.begin != AS_BEGIN_ALERT;
 	if (s->in_flow && as_is_old(s, s->hello_seq)) /* is there news behind the old? */
 		return !as_is_old(s, s->pkt.seq + s->pkt.avail - 1);
@@ -172,7 +192,7 @@ AS_STAGE int as_choose_slot(AS_ENV *env, __u32 hook)
 		}
 	}
 	if (!t) {
-		if (s->whole || !as_slot_base(s, &base))
+		if (s->whole || !as_slot_base(env, s, &base))
 			return AS_ALONE;
 		n = as_slot_take(env, s, hook, base);
 		if (!n)
@@ -269,7 +289,7 @@ AS_INLINE int as_is_flat_hello(const struct as_scratch *s)
 
 	return s->rec.v2_version ||
 	       (AS_FRESH(b->len) >= AS_HS_HLEN + 2 && as_be24(b->at + 1) < AS_MESSAGE_MAX &&
-		as_is_version(b->at[0], b->at[4]));
+		as_is_version(b->at[0], b->at + 4));
 }
 
 /* Read the hello in the packet's slot, whose first record is scratch.rec. Returns enum as_got or

@@ -142,11 +142,14 @@ AS_INLINE void as_record_v2(const struct as_frame *fr, __u32 off, __u32 avail, s
 	r->message_len = r->len;
 }
 
-/* Can a hello of @type have @major as its version's first byte? A client may name a version
- * that is not yet there (RFC 5246 appendix E.1), a server of a TLS 1.3 draft 0x7fxx. */
-AS_INLINE int as_is_version(__u8 type, __u8 major)
+/* Can a hello of @type have the version at @v? A client may name one that is not yet there (RFC
+ * 5246 appendix E.1; 4.0, say, but not 4.192, which with the bytes ahead of it is an
+ * X25519MLKEM768 share behind one of GREASE), a server a draft of TLS 1.3, 0x7fxx. */
+AS_INLINE int as_is_version(__u8 type, const __u8 *v)
 {
-	return major == 3 || major == (type == AS_HS_CLIENT_HELLO ? 4 : AS_TLS13_DRAFT);
+	if (type == AS_HS_CLIENT_HELLO && v[0] == 4)
+		return v[1] <= 4;
+	return v[0] == 3 || (type == AS_HS_SERVER_HELLO && v[0] == AS_TLS13_DRAFT);
 }
 
 /**
@@ -199,7 +202,7 @@ AS_INLINE void as_record_at(const struct as_frame *fr, __u32 off, __u32 avail, s
 		return;
 	/* A record of under 6 bytes splits the message header: the rest is elsewhere. */
 	if (r->len >= AS_HS_HLEN + 2 &&
-	    (r->message_len > AS_MESSAGE_MAX || !as_is_version(b[5], b[9])))
+	    (r->message_len > AS_MESSAGE_MAX || !as_is_version(b[5], b + 9)))
 		return;
 	if (b[5] == AS_HS_CLIENT_HELLO)
 		r->begin = AS_BEGIN_CLIENT_HELLO;

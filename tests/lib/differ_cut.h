@@ -163,7 +163,7 @@ static inline uint32_t differ_records(struct differ_run *r, struct dice *d, bool
 static inline void differ_enough(struct differ_run *r, uint32_t number, uint32_t have)
 {
 	bool records = r->spoil == SPOIL_RECORDS && number > DIFFER_RECORDS_MAX;
-	bool length = r->spoil == SPOIL_LONG && have >= AS_HS_HLEN;
+	bool length = r->spoil == SPOIL_LONG && have >= AS_HS_HLEN + 2;
 
 	if (!r->enough && (records || length))
 		r->enough = r->wire_len;
