@@ -125,7 +125,7 @@ enum what { NOTHING, OVERDUE, COPIES, SLOW, ANSWERED };
  * a moment after this tick must not part them by another: merge.c would not meet them. */
 static bool is_copy(const struct events *e, const struct as_flow *flow)
 {
-	return as_goes_on(&flow->rec) &&
+	return as_is_followed(&flow->rec) &&
 	       e->ended[flow->rec.server_random[8] % 64] >> flow->rec.server_random[9] % 64 & 1;
 }
 
@@ -137,7 +137,7 @@ static void note_ended(struct events *e, const struct as_flow *flow)
 static bool is_over(const struct events *e, const struct as_flow *flow, enum what what,
 		    uint64_t now)
 {
-	bool answered = as_goes_on(&flow->rec);
+	bool answered = as_is_followed(&flow->rec);
 	uint64_t begun = flow->due - (answered ? AS_RECORDS_NS : AS_ANSWER_NS);
 
 	switch (what) {
@@ -158,7 +158,7 @@ static void end_if_over(struct events *e, const struct as_flow *flow, enum what 
 {
 	if (!is_over(e, flow, what, now))
 		return;
-	if (as_goes_on(&flow->rec))
+	if (as_is_followed(&flow->rec))
 		note_ended(e, flow);
 	end_flow(e, flow,
 		 what == ANSWERED ? AS_END_EOF

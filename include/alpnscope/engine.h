@@ -61,7 +61,7 @@ AS_INLINE __u32 as_on_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, struct
 			as_count(env, AS_ERR_OUT_OF_WINDOW);
 		return 0;
 	}
-	if (as_goes_on(&f->rec)) /* as_follow() sees to it */
+	if (as_is_followed(&f->rec)) /* as_follow() sees to it */
 		return 0;
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
 	as_on_bytes(s, f, client);
@@ -159,7 +159,8 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 	if (f || s->rec.begin == AS_BEGIN_EMPTY || s->rec.begin == AS_BEGIN_PROXY)
 		as_skip_ahead(env, s);
 	as_set_gap(s, f);
-	if (f && as_goes_on(&f->rec) && !f->next_known && s->rec.begin != AS_BEGIN_CLIENT_HELLO) {
+	if (f && as_is_followed(&f->rec) && !f->next_known &&
+	    s->rec.begin != AS_BEGIN_CLIENT_HELLO) {
 		s->rec.begin = AS_BEGIN_OTHER; /* no hello is awaited: see as_follow() */
 		return AS_ALONE;
 	}
@@ -204,7 +205,7 @@ AS_INLINE __u32 as_on_lost(AS_ENV *env, struct as_scratch *s, const struct as_fl
 		as_count(env, AS_ORPHAN_LOST_UNREADABLE);
 		return 0;
 	}
-	if (as_goes_on(&f->rec))
+	if (as_is_followed(&f->rec))
 		return 0;
 	s->end_flags = AS_F_SERVER_UNREADABLE;
 	return AS_END_SERVER_HELLO;
@@ -216,7 +217,7 @@ AS_INLINE __u32 as_on_piece(struct as_scratch *s, struct as_flow *f, int got)
 	int client = as_from_client(f, &s->pkt);
 
 	/* A ClientHello may be another connection's. */
-	if (as_goes_on(&f->rec) || !as_is_due(s, f))
+	if (as_is_followed(&f->rec) || !as_is_due(s, f))
 		return 0;
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
 	if (got == AS_WAIT)

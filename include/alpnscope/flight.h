@@ -115,7 +115,7 @@ AS_INLINE void as_add_heads(struct as_flow *f, const struct as_scratch *s, int c
 	AS_MEMCPY(side->head, h->head, sizeof(side->head));
 	if (h->broken) /* `place` stays before what `ahead` is behind */
 		side->on = 0;
-	if (h->alert && as_goes_on(&f->rec)) {
+	if (h->alert && as_is_followed(&f->rec)) {
 		f->rec.alert_level = h->level;
 		f->rec.alert_desc = h->desc;
 		f->alerted = 1;
@@ -130,7 +130,7 @@ AS_INLINE __u32 as_is_enough(const struct as_flow *f, const struct as_packet *p,
 	const struct as_side *side = client ? &f->client_side : &f->server_side;
 	__u32 after = AS_FRESH(f->after);
 
-	if (!as_goes_on(&f->rec))
+	if (!as_is_followed(&f->rec))
 		return 0;
 	if (f->alerted)
 		return AS_END_ALERT;

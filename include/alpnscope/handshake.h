@@ -170,9 +170,9 @@ AS_ASSERT(__builtin_offsetof(struct as_handshake, client_random) == 104, "ABI");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, names) == 344, "ABI");
 AS_ASSERT(sizeof(struct as_handshake) == 1112, "as_handshake has no hidden padding");
 
-/** as_goes_on - was it answered with TLS 1.3 or a draft of it, so that records follow which
+/** as_is_followed - was it answered with TLS 1.3 or a draft of it, so that records follow which
  * say more? */
-AS_INLINE int as_goes_on(const struct as_handshake *hs)
+AS_INLINE int as_is_followed(const struct as_handshake *hs)
 {
 	return hs->flags & AS_F_SERVER_HELLO &&
 	       (hs->server_version == AS_TLS13 || hs->server_version >> 8 == AS_TLS13_DRAFT);

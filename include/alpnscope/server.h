@@ -89,7 +89,7 @@ AS_INLINE __u32 as_on_server_hello(AS_ENV *env, struct as_scratch *s, __u32 hook
 			f->rec.flags |= s->hello_flags;
 			if (as_session_echoed(f->session_id, s->hello.session_id))
 				f->rec.flags |= AS_F_SESSION_ID_ECHOED;
-			goes_on = as_goes_on(&f->rec);
+			goes_on = as_is_followed(&f->rec);
 			if (goes_on)
 				as_begin_flight(f, s, now);
 		}

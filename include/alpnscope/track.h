@@ -195,7 +195,7 @@ AS_INLINE void as_end_flights(struct as_flow *f)
 {
 	struct as_handshake *hs = &f->rec;
 
-	if (!as_goes_on(hs)) {
+	if (!as_is_followed(hs)) {
 		AS_MEMSET(&hs->client_flight, 0, sizeof(hs->client_flight));
 		AS_MEMSET(&hs->server_flight, 0, sizeof(hs->server_flight));
 		return;

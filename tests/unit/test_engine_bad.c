@@ -286,7 +286,7 @@ static void check_server(const struct rig *r, uint32_t at)
 	if (at < HELLO_MIN || hello.at[AS_REC_HLEN + AS_HS_HLEN] == AS_TLS13_DRAFT)
 		return;
 	/* After TLS 1.3 it is the RST behind it that ends the handshake. */
-	assert_int_equal(hs->end, as_goes_on(hs) ? AS_END_RST : AS_END_SERVER_HELLO);
+	assert_int_equal(hs->end, as_is_followed(hs) ? AS_END_RST : AS_END_SERVER_HELLO);
 	assert_int_equal(hs->flags & AS_F_SERVER_UNREADABLE, want.bad ? AS_F_SERVER_UNREADABLE : 0);
 	if (want.bad)
 		return;
