@@ -5,6 +5,7 @@
 #ifndef ALPNSCOPE_ASSEMBLE_H
 #define ALPNSCOPE_ASSEMBLE_H
 
+#include "flight.h"
 #include "slot.h"
 
 /* What as_assemble() makes of a packet; or minus the counter of why its hello is lost. */
@@ -19,12 +20,9 @@ enum as_got {
 
 #define AS_PRELUDE_MAX 4
 
-/* RFC 8446 section 6: in TLS 1.3 every error alert ends the connection; before it, a
- * warning (unrecognized_name, say) may come ahead of the ServerHello. */
 AS_INLINE int as_alert_ends(const struct as_record *r)
 {
-	return r->level != AS_ALERT_WARNING || r->desc == AS_ALERT_CLOSE_NOTIFY ||
-	       r->desc == AS_ALERT_NO_APPLICATION_PROTOCOL;
+	return as_is_end(r->level, r->desc);
 }
 
 /* May a hello follow the record? A warning alert comes ahead of a ServerHello, and in
@@ -333,6 +331,8 @@ AS_STAGE int as_unpack(AS_ENV *env, __u32 hook)
 	s->hello_seq = s->base + s->rec.off;
 	s->hello_end = s->base + w->at + w->left;
 	as_flat_random(s);
+	as_set_slot_heads(s, have);
+	as_read_heads(env, hook, 1); /* while it is ours */
 	/* Whoever frees it has the message: on another CPU it may have become complete too. */
 	if (!as_slot_free(env, t, &s->pkt.key, s->base, 0))
 		return AS_WAIT;

@@ -10,8 +10,9 @@
 #define ALPNSCOPE_HANDSHAKE_H
 
 #include "port.h"
+#include "wire.h"
 
-#define AS_ABI 2
+#define AS_ABI 3
 
 #define AS_SNI_MAX 255 /* bytes of host name kept (RFC 1035: 253 suffice) */
 #define AS_ALPN_MAX 256 /* bytes of a protocol name list kept */
@@ -25,13 +26,15 @@ enum as_kind {
 
 /* as_handshake.end: why the record was closed. */
 enum as_end {
-	AS_END_SERVER_HELLO = 1, /* all that the wire says in clear was seen */
-	AS_END_ALERT = 2, /* alert_level, alert_desc; AS_F_ALERT_CLIENT tells whose */
+	AS_END_SERVER_HELLO = 1, /* TLS up to 1.2: all that the wire says in clear was seen */
+	AS_END_ALERT = 2, /* alert_level, alert_desc; AS_F_END_CLIENT tells whose */
 	AS_END_RST = 3, /* AS_F_END_CLIENT tells whose */
 	AS_END_FIN = 4,
 	AS_END_TIMEOUT = 5, /* no usable answer in time */
 	AS_END_REUSED = 6, /* a new connection took the same tuple */
-	AS_END_EOF = 7, /* the capture ended (native only) */
+	AS_END_EOF = 7, /* the capture ended, or the agent did */
+	AS_END_RECORDS = 8, /* TLS 1.3: enough records followed the ServerHello */
+	AS_END_QUIET = 9, /* TLS 1.3: 2 s after the ServerHello */
 };
 
 /* as_handshake.flags */
@@ -49,6 +52,8 @@ enum as_end {
 #define AS_F_HELLO_AGAIN (1U << 11) /* the offer is the second hello's, after a retry */
 #define AS_F_OVERLAP_CONFLICT (1U << 12) /* segments said different things; the first counts */
 
+#define AS_F_GAP (1U << 13) /* TLS 1.3: a record header was missed; the flights end before it */
+#define AS_F_PRESSURE (1U << 14) /* closed early, for the table was filling up */
 #define AS_F_TUNNEL (1U << 15) /* seen inside a tunnel: whoever sends to it chose the addresses */
 
 /* as_handshake.client_ext, .server_ext: which extensions were present. */
@@ -76,6 +81,25 @@ struct as_owner {
 	__u32 pid;
 	__u32 pad;
 	char comm[16];
+};
+
+#define AS_FLIGHT_MAX 12
+
+/**
+ * struct as_flight - the records that one side sent after a ServerHello of TLS 1.3, as their
+ * headers tell (RFC 8446 section 5); for the client, after its (last) ClientHello.
+ * ChangeCipherSpec records are left out.
+ * @count: how many follow, AS_FLIGHT_MAX at the most
+ * @len: bytes of the fragment
+ * @type: AS_REC_*, nearly always application data: encrypted
+ * @before: encrypted records of the other side that were seen before it
+ */
+struct as_flight {
+	__u8 count;
+	__u8 pad[3];
+	__u16 len[AS_FLIGHT_MAX];
+	__u8 type[AS_FLIGHT_MAX];
+	__u8 before[AS_FLIGHT_MAX];
 };
 
 /**
@@ -129,6 +153,8 @@ struct as_handshake {
 	__u8 server_random[32];
 	struct as_owner client;
 	struct as_owner server;
+	struct as_flight client_flight;
+	struct as_flight server_flight;
 	__u16 sni_len;
 	__u16 alpn_len;
 	__u16 selected_len;
@@ -136,12 +162,21 @@ struct as_handshake {
 	__u8 names[AS_NAMES_MAX];
 };
 
+AS_ASSERT(sizeof(struct as_flight) == 52, "as_flight has no hidden padding");
 AS_ASSERT(sizeof(struct as_owner) == 32, "as_owner has no hidden padding");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, hello_ns) == 16, "ABI");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, client_addr) == 40, "ABI");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, client_random) == 104, "ABI");
-AS_ASSERT(__builtin_offsetof(struct as_handshake, names) == 240, "ABI");
-AS_ASSERT(sizeof(struct as_handshake) == 1008, "as_handshake has no hidden padding");
+AS_ASSERT(__builtin_offsetof(struct as_handshake, names) == 344, "ABI");
+AS_ASSERT(sizeof(struct as_handshake) == 1112, "as_handshake has no hidden padding");
+
+/** as_is_followed - was it answered with TLS 1.3 or a draft of it, so that records follow which
+ * say more? */
+AS_INLINE int as_is_followed(const struct as_handshake *hs)
+{
+	return hs->flags & AS_F_SERVER_HELLO &&
+	       (hs->server_version == AS_TLS13 || hs->server_version >> 8 == AS_TLS13_DRAFT);
+}
 
 /** as_sni - the host name, as_handshake.sni_len bytes, not terminated, hostile. */
 AS_INLINE const __u8 *as_sni(const struct as_handshake *hs)

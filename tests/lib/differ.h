@@ -16,6 +16,7 @@
 #define DIFFER_PARTS 12
 #define DIFFER_ROOM 24576 /* bytes of all parts of one case */
 #define DIFFER_EXTENSIONS 24
+#define DIFFER_FLIGHT 6 /* encrypted records of the server, at the most */
 
 /* splitmix64: by Sebastiano Vigna, public domain. */
 struct dice {
@@ -79,6 +80,7 @@ struct differ_part {
  * @bytes: of all parts
  * @alpn, @selected: ProtocolNameLists
  * @answer_len: of the ServerHello alone; a certificate may follow it in its record
+ * @flight: lengths of the records that follow one of TLS 1.3
  */
 struct differ_case {
 	struct dice dice;
@@ -95,6 +97,8 @@ struct differ_case {
 	uint32_t sni_len;
 	uint8_t alpn[256], selected[256];
 	uint32_t alpn_len, selected_len;
+	uint16_t flight[DIFFER_FLIGHT];
+	uint32_t flight_len;
 	bool pq;
 	uint32_t isn[2]; /* client's, server's */
 	uint32_t number;
@@ -339,6 +343,26 @@ static inline void differ_lead(struct differ_case *c)
 	}
 }
 
+/* Encrypted records behind a ServerHello of TLS 1.3, perhaps in its segments. */
+static inline void differ_flight(struct differ_case *c)
+{
+	static struct craft out;
+
+	out.len = 0;
+	c->flight_len = dice_range(&c->dice, 0, DIFFER_FLIGHT);
+	c->part[c->parts - 1].glued = dice_chance(&c->dice, 80);
+	if (dice_chance(&c->dice, 50))
+		craft_put(&out, "\x14\x03\x03\0\1\1", 6);
+	for (uint32_t i = 0; i < c->flight_len; i++) {
+		c->flight[i] = (uint16_t)dice_range(&c->dice, 0, 300);
+		craft_put(&out, "\x17\x03\x03", 3);
+		craft_number(&out, c->flight[i], 2);
+		dice_put(&c->dice, &out, c->flight[i]);
+	}
+	if (out.len)
+		differ_part(c, false, out.at, out.len);
+}
+
 static inline void differ_answer(struct differ_case *c, const struct differ_shape *shape)
 {
 	struct differ_shape second = *shape;
@@ -359,6 +383,8 @@ static inline void differ_answer(struct differ_case *c, const struct differ_shap
 			    c->answer == ANSWER_TLS12 && dice_chance(&c->dice, 70)
 				    ? dice_range(&c->dice, 1, 2500)
 				    : 0);
+	if (c->answer != ANSWER_TLS12)
+		differ_flight(c);
 }
 
 /* What records add at most, and what a hello has besides its padding: the bound is on all. */
@@ -376,7 +402,7 @@ static inline void differ_make(struct differ_case *c, uint64_t seed, uint32_t nu
 
 	c->dice.state = seed * UINT64_C(0xd1342543de82ef95) + number;
 	c->number = number;
-	c->parts = c->len = c->selected_len = 0;
+	c->parts = c->len = c->selected_len = c->flight_len = 0;
 	c->pq = false;
 	dice_bytes(d, c->client_random, AS_RANDOM_LEN);
 	dice_bytes(d, c->server_random, AS_RANDOM_LEN);

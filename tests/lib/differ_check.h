@@ -82,8 +82,10 @@ static inline uint64_t differ_lost(const struct differ_ledger *l, const char *re
  * what is not, or NULL. */
 static inline const char *differ_truth(const struct as_handshake *hs, const struct differ_case *c)
 {
-	uint32_t flags = 0;
+	uint32_t flags = 0, end = AS_END_QUIET;
 
+	if (c->answer == ANSWER_NONE || c->answer == ANSWER_TLS12)
+		end = c->answer == ANSWER_NONE ? AS_END_TIMEOUT : AS_END_SERVER_HELLO;
 	if (c->answer != ANSWER_NONE)
 		flags |= AS_F_SERVER_HELLO;
 	if (c->answer == ANSWER_RETRY)
@@ -94,7 +96,7 @@ static inline const char *differ_truth(const struct as_handshake *hs, const stru
 		flags |= AS_F_SESSION_ID_ECHOED;
 	if (hs->flags != flags)
 		return "flags";
-	if (hs->end != (c->answer == ANSWER_NONE ? AS_END_TIMEOUT : AS_END_SERVER_HELLO))
+	if (hs->end != end)
 		return "end";
 	if (memcmp(hs->client_random, c->client_random, AS_RANDOM_LEN))
 		return "client_random";
@@ -107,7 +109,25 @@ static inline const char *differ_truth(const struct as_handshake *hs, const stru
 	if (hs->selected_len != c->selected_len ||
 	    memcmp(as_selected(hs), c->selected, c->selected_len))
 		return "choice";
+	if (hs->client_flight.count || hs->server_flight.count != c->flight_len ||
+	    memcmp(hs->server_flight.len, c->flight, c->flight_len * sizeof(c->flight[0])))
+		return "flight";
 	return NULL;
+}
+
+/* Records that came before their turn are not told, and that it is so: then what is told of
+ * @b is the beginning of @a. Takes what is missing, which is no difference, away. */
+static inline void differ_gap(struct as_handshake *a, struct as_handshake *b)
+{
+	struct as_flight *f = &a->server_flight;
+
+	/* Where there is none at all, it may be the ChangeCipherSpec that was missed. */
+	if (!(b->flags & AS_F_GAP) || (f->count && b->server_flight.count >= f->count))
+		return;
+	b->flags &= ~AS_F_GAP;
+	for (f->count = b->server_flight.count; f->count < AS_FLIGHT_MAX; f->count++)
+		f->len[f->count] = f->type[f->count] = f->before[f->count] = 0;
+	f->count = b->server_flight.count;
 }
 
 /* What must not be different between one way of sending and another. */
@@ -166,6 +186,7 @@ static inline const char *differ_same(const struct differ_side *whole,
 		return "a ServerHello without its hello";
 	if (r->spoil == SPOIL_CONFLICT && r->spoilt)
 		a.flags |= AS_F_OVERLAP_CONFLICT;
+	differ_gap(&a, &b);
 	field = differ_field(&a, &b);
 	if (!field && cut->rec[0].client_seq != r->hello_seq)
 		field = "client_seq";
