@@ -292,8 +292,9 @@ static int start_book(struct agent *a)
 	a->pipe.identity = a->identity;
 	a->pipe.book = a->book;
 	a->pipe.aggregate = a->aggregate;
-	if (!a->book || !a->aggregate || !a->identity || pipeline_merge(&a->pipe) ||
-	    pipeline_live(&a->pipe, a->loop))
+	a->pipe.learn = learn_new(SERVICES_MAX);
+	if (!a->book || !a->aggregate || !a->identity || !a->pipe.learn ||
+	    pipeline_merge(&a->pipe) || pipeline_live(&a->pipe, a->loop))
 		return fail("out of memory");
 	return 0;
 }
@@ -394,6 +395,7 @@ static void finish(struct agent *a)
 		control_free(a->control);
 	identity_free(a->identity);
 	service_free(a->book);
+	learn_free(a->pipe.learn);
 	aggregate_free(a->aggregate);
 	merge_free(a->pipe.merge);
 	loop_free(a->loop);

@@ -49,6 +49,8 @@ static void judge(void *arg, const struct merged *m)
 	ev.wall_ns = (int64_t)hs->hello_ns + p->wall_offset;
 	snprintf(ev.ifname, sizeof(ev.ifname), "%s", name ? name : "");
 	verdict_outcome(hs, &ev.verdict);
+	if (p->learn)
+		learn_verdict(p->learn, hs, &ev.verdict);
 	identity_sides(p->identity, &ev);
 	for (unsigned int i = 0; i < ev.side_count; i++)
 		expect(p, &ev, &ev.side[i]);

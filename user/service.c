@@ -264,8 +264,9 @@ void service_learn(struct service_book *book, const struct service_key *key,
 	struct observed *o;
 	size_t len;
 
-	if (v->outcome != OUTCOME_NEGOTIATED || v->evidence != EVIDENCE_SERVER_HELLO ||
-	    family == ALPN_OTHER || v->chosen.len >= EXPECT_NAME_MAX)
+	if (v->outcome != OUTCOME_NEGOTIATED ||
+	    (v->grade != GRADE_NONE && v->grade != GRADE_EXACT) || family == ALPN_OTHER ||
+	    v->chosen.len >= EXPECT_NAME_MAX)
 		return;
 	len = pack_key(key, packed);
 	o = len ? find_observed(book, packed, len) : NULL;
