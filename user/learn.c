@@ -12,35 +12,43 @@
 #include "flight.h"
 
 #define ALPN_OVERHEAD 7 /* RFC 7301 section 3.1: extension header, list and name length */
-#define NOISE 2 /* an ECDSA signature in DER varies by so many bytes around its mean */
-#define SAMPLES 2 /* what a baseline needs before it decides */
-#define SHAPES 4 /* kinds of clients, by what the server may answer them */
+#define HTTP1_1_SIZE (ALPN_OVERHEAD + 8)
+#define NEAR 2 /* an ECDSA signature in DER has from 70 to 72 bytes, nearly always, */
+#define FAR 3 /* and hardly ever so many more or less */
+#define SAMPLES 2 /* how many must speak against an answer to rule it out */
+#define SIZES 8 /* in one offer */
+#define SEEN 12 /* kinds of flights of one server */
 #define OFFERS 8
-#define NAME_MAX_KEPT 32
+#define NAME_KEPT 32
 #define KEY_MAX (16 + 2 + AS_SNI_MAX)
 #define SHAPE_EXT (AS_X_MAX_FRAGMENT_LENGTH | AS_X_RECORD_SIZE_LIMIT | AS_X_SUPPORTED_GROUPS)
 
-/* The length of a flight without ALPN, for clients that sent the same extensions. */
-struct baseline {
-	unsigned int count; /* of samples, 0: free */
+/* How many bytes ALPN may take in the answer to an offer, ascending; unused ones are 0. */
+struct sizes {
+	uint16_t count;
+	uint16_t size[SIZES];
+};
+
+/* Flights to clients that sent the same extensions, and to whom the answer may be as long. */
+struct seen {
+	unsigned int count; /* 0: free */
 	uint32_t shape;
-	unsigned int min, max;
+	unsigned int min, max; /* bytes */
+	struct sizes sizes;
 };
 
 /* What a server answered to one offer when it resumed. */
 struct offer {
 	uint64_t hash; /* of the offer, 0: free */
-	uint32_t shape; /* of the last whole flight */
-	unsigned int whole; /* its length, 0: none was seen */
 	enum answer answer;
 	uint8_t len;
-	uint8_t name[NAME_MAX_KEPT];
+	uint8_t name[NAME_KEPT];
 };
 
 struct server {
-	struct baseline base[SHAPES];
+	struct seen seen[SEEN];
 	struct offer offer[OFFERS];
-	unsigned int next_base, next_offer; /* the place that is taken next */
+	unsigned int next_seen, next_offer; /* the place that is taken next */
 	UT_hash_handle hh;
 	size_t key_len;
 	uint8_t key[];
@@ -126,7 +134,7 @@ static struct server *server_of(struct learn_book *book, const struct as_handsha
 
 static void forget(struct server *s)
 {
-	memset(s->base, 0, sizeof(s->base));
+	memset(s->seen, 0, sizeof(s->seen));
 	memset(s->offer, 0, sizeof(s->offer));
 }
 
@@ -149,14 +157,6 @@ static uint32_t shape_of(const struct as_handshake *hs)
 	return (hs->client_ext & SHAPE_EXT) | (hs->flags & AS_F_RETRY ? 1U << 31 : 0);
 }
 
-static struct baseline *find_base(struct server *s, uint32_t shape)
-{
-	for (unsigned int i = 0; i < SHAPES; i++)
-		if (s->base[i].count && s->base[i].shape == shape)
-			return &s->base[i];
-	return NULL;
-}
-
 static struct offer *find_offer(struct server *s, uint64_t hash)
 {
 	for (unsigned int i = 0; i < OFFERS; i++)
@@ -176,65 +176,137 @@ static struct offer *offer_of(struct server *s, uint64_t hash)
 	return o;
 }
 
-/* @whole without @alpn bytes is what the baseline says. */
-static bool on_base(const struct baseline *b, unsigned int whole, unsigned int alpn)
+static bool add_size(struct sizes *z, unsigned int size)
 {
-	return whole >= alpn && whole - alpn + NOISE >= b->max && whole - alpn <= b->min + NOISE;
-}
+	unsigned int at;
 
-/* A flight whose answer takes @alpn bytes. One that is off the line begins another. */
-static void add_sample(struct server *s, uint32_t shape, unsigned int whole, unsigned int alpn)
-{
-	struct baseline *b = find_base(s, shape);
-	unsigned int base = whole - alpn;
-
-	if (whole < alpn)
-		return;
-	if (b && !on_base(b, whole, alpn)) {
-		forget(s);
-		b = NULL;
-	}
-	if (!b) {
-		b = &s->base[s->next_base++ % SHAPES];
-		*b = (struct baseline){.shape = shape, .min = base, .max = base};
-	}
-	b->count++;
-	b->min = base < b->min ? base : b->min;
-	b->max = base > b->max ? base : b->max;
-}
-
-static unsigned int alpn_bytes(const struct alpn_name *name)
-{
-	return name ? ALPN_OVERHEAD + name->len : 0;
+	for (at = 0; at < z->count && z->size[at] < size; at++)
+		;
+	if (at < z->count && z->size[at] == size)
+		return true;
+	if (z->count == SIZES)
+		return false;
+	memmove(&z->size[at + 1], &z->size[at], (z->count - at) * sizeof(z->size[0]));
+	z->size[at] = (uint16_t)size;
+	z->count++;
+	return true;
 }
 
 /*
- * The one answer whose ALPN explains @whole. @fits: how many do, http/1.1 among them even if it
- * was not offered, for Apache httpd chooses it all the same.
+ * What the server may have answered: nothing, a name that was offered, and http/1.1, which Apache
+ * httpd chooses without. Returns false when that is too much to tell apart.
  */
-static struct inference by_baseline(const struct baseline *b, unsigned int whole,
-				    const struct alpn_list *offered, unsigned int *fits)
+static bool possible_sizes(const struct alpn_list *offered, struct sizes *z)
 {
-	static const struct alpn_name http1_1 = {(const uint8_t *)"http/1.1", 8};
-	struct inference found = {0};
+	memset(z, 0, sizeof(*z));
+	add_size(z, 0);
+	add_size(z, HTTP1_1_SIZE);
+	for (unsigned int i = 0; i < offered->count; i++)
+		if (!add_size(z, ALPN_OVERHEAD + offered->name[i].len))
+			return false;
+	return true;
+}
 
-	*fits = 0;
-	if (on_base(b, whole, 0)) {
-		found.answer = ANSWER_NONE;
-		++*fits;
-	}
+/* The answer that takes @size bytes; unknown when it is more than one, or was not offered. */
+static struct inference answer_of(const struct alpn_list *offered, unsigned int size)
+{
+	struct inference found = {.answer = size ? ANSWER_UNKNOWN : ANSWER_NONE};
+
 	for (unsigned int i = 0; i < offered->count; i++) {
-		if (!on_base(b, whole, alpn_bytes(&offered->name[i])))
+		if (ALPN_OVERHEAD + (unsigned int)offered->name[i].len != size)
 			continue;
+		if (found.answer == ANSWER_NAME && !alpn_equal(&found.name, &offered->name[i]))
+			return (struct inference){0};
 		found.answer = ANSWER_NAME;
 		found.name = offered->name[i];
-		++*fits;
 	}
-	if (!alpn_contains(offered, &http1_1) && on_base(b, whole, alpn_bytes(&http1_1))) {
-		found.answer = ANSWER_UNKNOWN;
-		++*fits;
+	return found;
+}
+
+/* By how many bytes a flight of @base bytes without ALPN differs from what was seen. */
+static unsigned int distance(const struct seen *seen, unsigned int base)
+{
+	unsigned int least = UINT32_MAX;
+
+	for (unsigned int i = 0; i < seen->sizes.count; i++) {
+		unsigned int with = base + seen->sizes.size[i];
+		unsigned int off = with < seen->min   ? seen->min - with
+				   : with > seen->max ? with - seen->max
+						      : 0;
+
+		least = off < least ? off : least;
 	}
-	return *fits == 1 ? found : (struct inference){0};
+	return least;
+}
+
+/* How many flights speak against @base; @near: none is off by more than a signature may be. */
+static unsigned int against(const struct server *s, uint32_t shape, unsigned int base, bool *near)
+{
+	unsigned int count = 0;
+
+	*near = true;
+	for (unsigned int i = 0; i < SEEN; i++) {
+		unsigned int off = 0;
+
+		if (s->seen[i].count && s->seen[i].shape == shape)
+			off = distance(&s->seen[i], base);
+		if (off > NEAR)
+			*near = false;
+		if (off > FAR)
+			count += s->seen[i].count;
+	}
+	return count;
+}
+
+/*
+ * The one answer that agrees with all flights that were seen, while at least two of them speak
+ * against each other one. @misfit: every answer has some against it.
+ */
+static struct inference by_line(const struct server *s, uint32_t shape, unsigned int whole,
+				const struct alpn_list *offered, const struct sizes *z,
+				bool *misfit)
+{
+	struct inference found = {0};
+	unsigned int open = 0, agree = 0;
+	bool near;
+
+	*misfit = true;
+	for (unsigned int i = 0; i < z->count; i++) {
+		unsigned int no = against(s, shape, whole - z->size[i], &near);
+
+		if (no == 0)
+			*misfit = false;
+		if (no < SAMPLES)
+			open++;
+		if (near) {
+			agree++;
+			found = answer_of(offered, z->size[i]);
+		}
+	}
+	return agree == 1 && open == 1 ? found : (struct inference){0};
+}
+
+/* Remember a flight. Another length for the same offer is another certificate, or answer. */
+static void remember(struct server *s, uint32_t shape, unsigned int whole, const struct sizes *z)
+{
+	struct seen *e = NULL;
+
+	for (unsigned int i = 0; i < SEEN && !e; i++)
+		if (s->seen[i].count && s->seen[i].shape == shape &&
+		    !memcmp(&s->seen[i].sizes, z, sizeof(*z)))
+			e = &s->seen[i];
+	if (e && (whole + FAR < e->max || whole > e->min + FAR)) {
+		forget(s);
+		e = NULL;
+	}
+	if (!e) {
+		e = &s->seen[s->next_seen++ % SEEN];
+		*e = (struct seen){.shape = shape, .min = whole, .max = whole, .sizes = *z};
+	}
+	if (e->count < UINT16_MAX)
+		e->count++;
+	e->min = whole < e->min ? whole : e->min;
+	e->max = whole > e->max ? whole : e->max;
 }
 
 /* What the server chose of the same offer when it resumed, as a name of this offer. */
@@ -252,37 +324,24 @@ static struct inference by_copy(const struct offer *o, const struct alpn_list *o
 	return (struct inference){0};
 }
 
-/* Flights to the same offer have one length: else the certificate, or the answer, is another. */
-static bool same_flight(const struct offer *o, uint32_t shape, unsigned int whole)
-{
-	unsigned int off = whole > o->whole ? whole - o->whole : o->whole - whole;
-
-	return !o->whole || o->shape != shape || off <= 2 * NOISE;
-}
-
 /* What is known of a whole flight from others, unknown when the two ways differ. */
 static struct inference recall(struct server *s, const struct as_handshake *hs,
-			       const struct verdict *v, unsigned int whole)
+			       const struct verdict *v, unsigned int whole, const struct sizes *z)
 {
-	struct inference line = {0}, copy = {0}, none = {0};
-	uint32_t shape = shape_of(hs);
-	struct baseline *b = find_base(s, shape);
-	struct offer *o = offer_of(s, offer_hash(&v->offered));
-	unsigned int fits = 1;
+	struct inference line, copy = {0}, none = {0};
+	const struct offer *o;
+	bool misfit;
 
-	if (b)
-		line = by_baseline(b, whole, &v->offered, &fits);
-	if (!fits || !same_flight(o, shape, whole)) {
+	line = by_line(s, shape_of(hs), whole, &v->offered, z, &misfit);
+	if (misfit) {
 		forget(s);
 		return none;
 	}
-	o->shape = shape;
-	o->whole = whole;
-	copy = by_copy(o, &v->offered);
-	if (!b || b->count < SAMPLES)
-		return copy;
+	o = find_offer(s, offer_hash(&v->offered));
+	if (o)
+		copy = by_copy(o, &v->offered);
 	if (line.answer == ANSWER_UNKNOWN)
-		return fits == 1 ? none : copy;
+		return copy;
 	return copy.answer == ANSWER_UNKNOWN || inference_equal(&line, &copy) ? line : none;
 }
 
@@ -291,8 +350,7 @@ static void learn_resumed(struct server *s, const struct verdict *v, const struc
 	struct offer *o;
 
 	if (own->evidence != EVIDENCE_RECORD_LENGTH ||
-	    (own->grade != GRADE_EXACT && own->grade != GRADE_LISTED) ||
-	    own->name.len > NAME_MAX_KEPT)
+	    (own->grade != GRADE_EXACT && own->grade != GRADE_LISTED) || own->name.len > NAME_KEPT)
 		return;
 	o = offer_of(s, offer_hash(&v->offered));
 	o->answer = own->answer;
@@ -301,30 +359,41 @@ static void learn_resumed(struct server *s, const struct verdict *v, const struc
 		memcpy(o->name, own->name.bytes, o->len);
 }
 
-static void learn_whole(struct server *s, const struct as_handshake *hs, struct verdict *v,
-			const struct inference *own, unsigned int whole)
+/* The answer is known otherwise: of the ALPN sizes one is left. */
+static void learn_known(struct server *s, const struct as_handshake *hs, unsigned int whole,
+			const struct inference *own)
 {
-	struct inference known;
+	struct sizes z = {.count = 1};
+
+	if (own->answer == ANSWER_NAME)
+		z.size[0] = (uint16_t)(ALPN_OVERHEAD + own->name.len);
+	remember(s, shape_of(hs), whole, &z);
+}
+
+static void learn_whole(struct server *s, const struct as_handshake *hs, struct verdict *v,
+			unsigned int whole)
+{
+	struct inference known, own = verdict_inference(v);
+	struct sizes z;
 
 	if (!v->has_offer) {
 		if (v->outcome == OUTCOME_NOT_OFFERED)
-			add_sample(s, shape_of(hs), whole, 0);
+			learn_known(s, hs, whole, &own);
 		return;
 	}
-	known = recall(s, hs, v, whole);
-	if (own->answer == ANSWER_UNKNOWN && known.answer != ANSWER_UNKNOWN) {
+	if (!possible_sizes(&v->offered, &z))
+		return;
+	known = recall(s, hs, v, whole, &z);
+	remember(s, shape_of(hs), whole, &z);
+	if (own.answer == ANSWER_UNKNOWN && known.answer != ANSWER_UNKNOWN) {
 		known.evidence = EVIDENCE_RECORD_LENGTH;
 		known.grade = GRADE_LEARNED;
 		verdict_infer(v, &known);
-		return;
-	}
-	if (own->answer != ANSWER_NAME)
-		return;
-	if (known.answer != ANSWER_UNKNOWN && !inference_equal(&known, own)) {
+	} else if (known.answer != ANSWER_UNKNOWN && !inference_equal(&known, &own)) {
 		verdict_infer(v, &(struct inference){0});
-		return;
+	} else if (own.answer == ANSWER_NAME) {
+		learn_known(s, hs, whole, &own);
 	}
-	add_sample(s, shape_of(hs), whole, alpn_bytes(&own->name));
 }
 
 void learn_verdict(struct learn_book *book, const struct as_handshake *hs, struct verdict *v)
@@ -344,7 +413,7 @@ void learn_verdict(struct learn_book *book, const struct as_handshake *hs, struc
 		return;
 	own = verdict_inference(v);
 	if (f.layout == FLIGHT_WHOLE)
-		learn_whole(s, hs, v, &own, f.whole);
+		learn_whole(s, hs, v, f.whole);
 	else if (v->has_offer && own.answer != ANSWER_UNKNOWN)
 		learn_resumed(s, v, &own);
 }

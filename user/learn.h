@@ -27,9 +27,11 @@ void learn_free(struct learn_book *book);
  *     the one that @v has (it is then `undetermined`)
  *
  * Two ways: a resumed handshake with the same offer was decided by its length (exact or listed);
- * or at least two flights with a known answer (no ALPN offered, or HTTP/2 spoken) give the length
- * without ALPN. A flight that neither explains means another certificate: all that is known of
- * the server is forgotten. Out of memory, nothing is learned.
+ * or, of all that the server may have answered, one agrees with the lengths of its other flights
+ * (to clients that offered nothing, something else, or spoke HTTP/2), and at least two of them
+ * speak against each other one. A length that nothing explains, or another one for the same offer,
+ * means another certificate: all that is known of the server is forgotten. Without memory nothing
+ * is learned.
  */
 void learn_verdict(struct learn_book *book, const struct as_handshake *hs, struct verdict *v);
 
