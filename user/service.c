@@ -256,6 +256,13 @@ static struct observed *add_observed(struct service_book *book, const uint8_t *k
 	return o;
 }
 
+/* What is learned stays, so it must not come from a guess. */
+static bool is_sound(const struct verdict *v)
+{
+	return v->evidence == EVIDENCE_SERVER_HELLO ||
+	       (v->evidence == EVIDENCE_RECORD_LENGTH && v->grade == GRADE_EXACT);
+}
+
 void service_learn(struct service_book *book, const struct service_key *key,
 		   const struct verdict *v)
 {
@@ -264,8 +271,7 @@ void service_learn(struct service_book *book, const struct service_key *key,
 	struct observed *o;
 	size_t len;
 
-	if (v->outcome != OUTCOME_NEGOTIATED ||
-	    (v->grade != GRADE_NONE && v->grade != GRADE_EXACT) || family == ALPN_OTHER ||
+	if (v->outcome != OUTCOME_NEGOTIATED || !is_sound(v) || family == ALPN_OTHER ||
 	    v->chosen.len >= EXPECT_NAME_MAX)
 		return;
 	len = pack_key(key, packed);
