@@ -29,9 +29,10 @@ struct sizes {
 	uint16_t size[SIZES];
 };
 
-/* Flights to clients that sent the same extensions, and to whom the answer may be as long. */
+/* Flights to clients that sent the same offer and extensions. */
 struct seen {
 	unsigned int count; /* 0: free */
+	uint64_t hash; /* of the offer, or a small number where the answer is known */
 	uint32_t shape;
 	unsigned int min, max; /* bytes */
 	struct sizes sizes;
@@ -287,13 +288,13 @@ static struct inference by_line(const struct server *s, uint32_t shape, unsigned
 }
 
 /* Remember a flight. Another length for the same offer is another certificate, or answer. */
-static void remember(struct server *s, uint32_t shape, unsigned int whole, const struct sizes *z)
+static void remember(struct server *s, uint64_t hash, uint32_t shape, unsigned int whole,
+		     const struct sizes *z)
 {
 	struct seen *e = NULL;
 
 	for (unsigned int i = 0; i < SEEN && !e; i++)
-		if (s->seen[i].count && s->seen[i].shape == shape &&
-		    !memcmp(&s->seen[i].sizes, z, sizeof(*z)))
+		if (s->seen[i].count && s->seen[i].hash == hash && s->seen[i].shape == shape)
 			e = &s->seen[i];
 	if (e && (whole + FAR < e->max || whole > e->min + FAR)) {
 		forget(s);
@@ -301,7 +302,8 @@ static void remember(struct server *s, uint32_t shape, unsigned int whole, const
 	}
 	if (!e) {
 		e = &s->seen[s->next_seen++ % SEEN];
-		*e = (struct seen){.shape = shape, .min = whole, .max = whole, .sizes = *z};
+		*e = (struct seen){.hash = hash, .shape = shape, .sizes = *z};
+		e->min = e->max = whole;
 	}
 	if (e->count < UINT16_MAX)
 		e->count++;
@@ -367,7 +369,7 @@ static void learn_known(struct server *s, const struct as_handshake *hs, unsigne
 
 	if (own->answer == ANSWER_NAME)
 		z.size[0] = (uint16_t)(ALPN_OVERHEAD + own->name.len);
-	remember(s, shape_of(hs), whole, &z);
+	remember(s, z.size[0], shape_of(hs), whole, &z);
 }
 
 static void learn_whole(struct server *s, const struct as_handshake *hs, struct verdict *v,
@@ -384,7 +386,7 @@ static void learn_whole(struct server *s, const struct as_handshake *hs, struct 
 	if (!possible_sizes(&v->offered, &z))
 		return;
 	known = recall(s, hs, v, whole, &z);
-	remember(s, shape_of(hs), whole, &z);
+	remember(s, offer_hash(&v->offered), shape_of(hs), whole, &z);
 	if (own.answer == ANSWER_UNKNOWN && known.answer != ANSWER_UNKNOWN) {
 		known.evidence = EVIDENCE_RECORD_LENGTH;
 		known.grade = GRADE_LEARNED;
