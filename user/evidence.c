@@ -280,32 +280,48 @@ static bool server_sent(const struct as_handshake *hs, const struct flight *f, u
 	return hs->server_flight.len[at] == len;
 }
 
+/* All that the server sent from record @at on may be a farewell. */
+static bool server_is_done(const struct as_handshake *hs, const struct flight *f, unsigned int at)
+{
+	const struct as_flight *s = &hs->server_flight;
+
+	for (; at < s->count && at < AS_FLIGHT_MAX; at++)
+		if (!server_sent(hs, f, at, GOAWAY) && !server_sent(hs, f, at, CLOSE_NOTIFY))
+			return false;
+	return true;
+}
+
+/* The server's last records are a GOAWAY and close_notify. */
+static bool server_left(const struct as_handshake *hs, const struct flight *f)
+{
+	unsigned int count = hs->server_flight.count;
+
+	return count <= AS_FLIGHT_MAX && count > f->server_app + 2 &&
+	       server_sent(hs, f, count - 2, GOAWAY) && server_sent(hs, f, count - 1, CLOSE_NOTIFY);
+}
+
 /*
  * The end of HTTP/2 (RFC 9113 section 6.8): the client's last records are a GOAWAY, which may
- * have the acknowledgement before it, and close_notify; the server's are so too, or it had sent
- * SETTINGS and sends nothing after it but such.
+ * have the acknowledgement before it, and close_notify. So are the server's, and then that of the
+ * client may not have been seen; or it had sent SETTINGS, and sends nothing after it but such.
  */
 static bool closes_http2(const struct as_handshake *hs, const struct flight *f)
 {
-	const struct as_flight *c = &hs->client_flight, *s = &hs->server_flight;
-	unsigned int at = c->count - 2, len, i;
+	const struct as_flight *c = &hs->client_flight;
 	unsigned int pad = f->client_padding == FLIGHT_CONSTANT ? FLIGHT_PAD : 0;
+	unsigned int at = c->count <= AS_FLIGHT_MAX ? c->count : 0, len;
+	bool closed = at > 1 && c->len[at - 1] == CLOSE_NOTIFY + RECORD_OVERHEAD + pad;
 
-	if (c->count < 2 || c->count > AS_FLIGHT_MAX || s->count > AS_FLIGHT_MAX ||
-	    at <= f->client_app || c->len[at + 1] != CLOSE_NOTIFY + RECORD_OVERHEAD + pad)
+	at -= closed ? 2 : 1;
+	if (c->count < 2 || c->count > AS_FLIGHT_MAX || at <= f->client_app)
 		return false;
 	len = c->len[at] - pad;
-	if (len != GOAWAY + RECORD_OVERHEAD && len != GOAWAY + 9 + RECORD_OVERHEAD)
+	if (len != GOAWAY + RECORD_OVERHEAD && len != GOAWAY + SETTINGS_ACK)
 		return false;
-	if (only_record(c, f->client_app, AS_FLIGHT_MAX, c->len[at]) != at)
+	if (only_record(c, f->client_app, AS_FLIGHT_MAX, c->len[at]) != at ||
+	    !server_is_done(hs, f, c->before[at]))
 		return false;
-	for (i = c->before[at]; i < s->count; i++)
-		if (!server_sent(hs, f, i, GOAWAY) && !server_sent(hs, f, i, CLOSE_NOTIFY))
-			return false;
-	if (settings_before(hs, f, at))
-		return true;
-	return s->count > f->server_app + 2 && server_sent(hs, f, s->count - 2, GOAWAY) &&
-	       server_sent(hs, f, s->count - 1, CLOSE_NOTIFY);
+	return server_left(hs, f) || (closed && settings_before(hs, f, at));
 }
 
 static struct inference by_pattern(const struct as_handshake *hs, const struct alpn_list *offered,

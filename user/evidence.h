@@ -8,7 +8,7 @@
 
 #include "alpn.h"
 #include "alpnscope/handshake.h"
-#include "flight.h"
+#include "shape.h"
 
 /** enum evidence - how a choice is known. */
 enum evidence {

@@ -9,7 +9,7 @@
 #include <uthash.h>
 
 #include "alpnscope/wire.h"
-#include "flight.h"
+#include "shape.h"
 
 #define ALPN_OVERHEAD 7 /* RFC 7301 section 3.1: extension header, list and name length */
 #define HTTP1_1_SIZE (ALPN_OVERHEAD + 8)

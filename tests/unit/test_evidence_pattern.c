@@ -59,6 +59,9 @@ static const struct row rows[] = {
 	{"not alone", false, BOTH, HIDDEN "38/1 19/4", "69/1 189/3 34/3 34/3 19/4"},
 	{"a body of 17 bytes that is answered", false, BOTH, HIDDEN "42/2 172/3 19/4",
 	 "69/1 189/2 34/3 19/4"},
+	{"GOAWAY on both sides, the server's end seen first", true, BOTH,
+	 "1201/0 198/1 220/2 126/3 34/4 19/4", "69/1 126/2 31/4 34/4"},
+	{"GOAWAY of the server only", false, BOTH, HIDDEN "272/2 34/3 19/3", "69/1 75/2 86/3"},
 	{"no close_notify", false, BOTH, HIDDEN "38/1", "69/1 189/3 34/3"},
 	{"nothing but GOAWAY", false, BOTH, HIDDEN "38/1", "69/1 34/3 19/4"},
 	/* nothing */

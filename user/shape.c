@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "flight.h"
+#include "shape.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * flight.h - what the encrypted records after a TLS 1.3 ServerHello are: which one carries
+ * shape.h - what the encrypted records after a TLS 1.3 ServerHello are: which one carries
  * EncryptedExtensions, where Finished ends the handshake, how records are padded.
  * docs/TLS13.md tells how it is known. Pure functions; lengths are bytes of a record's fragment.
  */
-#ifndef ALPNSCOPE_FLIGHT_H
-#define ALPNSCOPE_FLIGHT_H
+#ifndef ALPNSCOPE_SHAPE_H
+#define ALPNSCOPE_SHAPE_H
 
 #include <stdbool.h>
 
