@@ -64,7 +64,7 @@ int alpnscope_due(struct __sk_buff *skb)
 
 	if (bpf_skb_load_bytes(skb, AS_ETH_HLEN, &due, sizeof(due)))
 		return -1;
-	as_expire(skb, &due, AS_END_TIMEOUT);
+	as_expire(skb, &due);
 	return 0;
 }
 

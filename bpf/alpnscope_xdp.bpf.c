@@ -8,12 +8,14 @@
 #define as_abort as_xdp_abort
 #define as_choose_slot as_xdp_choose_slot
 #define as_collect as_xdp_collect
+#define as_follow as_xdp_follow
 #define as_look as_xdp_look
 #define as_merge as_xdp_merge
 #define as_on_gated as_xdp_on_gated
 #define as_read_client_hello as_xdp_read_client_hello
 #define as_read_server_hello as_xdp_read_server_hello
 #define as_read_slot as_xdp_read_slot
+#define as_read_heads as_xdp_read_heads
 #define as_settle as_xdp_settle
 #define as_slot_find as_xdp_slot_find
 #define as_sweep as_xdp_sweep

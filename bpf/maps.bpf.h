@@ -69,9 +69,11 @@ const volatile __u32 slot_mask = AS_SLOTS_DEFAULT - 1; /* slots, a power of two,
 const volatile _Bool testing = 0;
 
 /* Written by the agent while it runs.
- * asleep: wake it for a record; idle: wake it also for a new flow, which may expire. */
+ * asleep: wake it for a record; idle: wake it also for a new flow, which may expire;
+ * pressed: more than half of the flows are in use. */
 volatile __u32 asleep = 0;
 volatile __u32 idle = 0;
+volatile __u32 pressed = 0;
 volatile __u64 test_now = 0;
 
 #endif

@@ -101,6 +101,18 @@ AS_INLINE void as_stir(AS_ENV *env)
 		as_wake();
 }
 
+AS_INLINE void as_redue(AS_ENV *env, struct as_flow *f)
+{
+	(void)env; /* the agent looks at all of them */
+	(void)f;
+}
+
+AS_INLINE int as_pressed(AS_ENV *env)
+{
+	(void)env;
+	return pressed;
+}
+
 AS_INLINE void as_flow_del(AS_ENV *env, const struct as_tuple *key)
 {
 	(void)env;

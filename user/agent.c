@@ -381,6 +381,8 @@ static void finish(struct agent *a)
 {
 	/* Detach first: what the kernel still hands over is read below. */
 	attach_free(a->attach);
+	if (a->events)
+		events_end(a->events);
 	while (a->events && events_read(a->events))
 		;
 	if (a->pipe.merge)

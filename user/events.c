@@ -15,7 +15,8 @@
 
 #define ROUND_MAX 4096 /* records before others get their turn */
 #define BATCH 256
-#define HURRY_NS 1000000000ULL /* under pressure an answer gets 1 s */
+#define COPIES_NS 20000000ULL /* merge.c holds a handshake for longer than that */
+#define HURRY_NS 1000000000ULL /* under pressure 1 s is the most */
 
 struct events {
 	struct alpnscope_bpf *skel;
@@ -23,6 +24,7 @@ struct events {
 	events_fn fn;
 	void *arg;
 	unsigned int round;
+	uint64_t ended[64]; /* since the tick began, as bits by server random */
 	struct as_tuple key[BATCH];
 	struct as_flow flow[BATCH];
 };
@@ -100,12 +102,13 @@ static uint64_t now_ns(void)
 }
 
 /* Have the kernel end a flow: it may be answered at this moment. */
-static void end_flow(struct events *e, const struct as_flow *flow)
+static void end_flow(struct events *e, const struct as_flow *flow, uint32_t end)
 {
 	struct {
 		uint8_t ethernet[14];
 		struct as_due due;
-	} __attribute__((packed)) packet = {.due = {.key = flow->key, .due = flow->due}};
+	} __attribute__((packed))
+	packet = {.due = {.key = flow->key, .due = flow->due, .end = end}};
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &packet,
 			    .data_size_in = sizeof(packet));
 	int err = bpf_prog_test_run_opts(bpf_program__fd(e->skel->progs.alpnscope_due), &opts);
@@ -115,9 +118,56 @@ static void end_flow(struct events *e, const struct as_flow *flow)
 			  strerror(-err));
 }
 
-/* Walk the table; count it, and end what is due at @now (0: nothing). Never 0 when
- * something may be left. */
-static uint32_t walk(struct events *e, uint64_t now)
+/* What a walk through the table ends. */
+enum what { NOTHING, OVERDUE, COPIES, SLOW, ANSWERED };
+
+/* Copies of one handshake (NAT) were answered within microseconds. That one of them is overdue
+ * a moment after this tick must not part them by another: merge.c would not meet them. */
+static bool is_copy(const struct events *e, const struct as_flow *flow)
+{
+	return as_goes_on(&flow->rec) &&
+	       e->ended[flow->rec.server_random[8] % 64] >> flow->rec.server_random[9] % 64 & 1;
+}
+
+static void note_ended(struct events *e, const struct as_flow *flow)
+{
+	e->ended[flow->rec.server_random[8] % 64] |= 1ULL << flow->rec.server_random[9] % 64;
+}
+
+static bool is_over(const struct events *e, const struct as_flow *flow, enum what what,
+		    uint64_t now)
+{
+	bool answered = as_goes_on(&flow->rec);
+	uint64_t begun = flow->due - (answered ? AS_RECORDS_NS : AS_ANSWER_NS);
+
+	switch (what) {
+	case OVERDUE:
+		return flow->due <= now;
+	case COPIES:
+		return flow->due <= now + COPIES_NS && is_copy(e, flow);
+	case SLOW:
+		return begun + HURRY_NS <= now;
+	case ANSWERED:
+		return answered;
+	default:
+		return false;
+	}
+}
+
+static void end_if_over(struct events *e, const struct as_flow *flow, enum what what, uint64_t now)
+{
+	if (!is_over(e, flow, what, now))
+		return;
+	if (as_goes_on(&flow->rec))
+		note_ended(e, flow);
+	end_flow(e, flow,
+		 what == ANSWERED ? AS_END_EOF
+		 : what == COPIES ? AS_END_QUIET
+				  : AS_END_TIMEOUT);
+}
+
+/* Walk the table; count it, and end @what at @now. Never 0 when something may be left. */
+static uint32_t walk(struct events *e, enum what what, uint64_t now)
 {
 	int fd = bpf_map__fd(e->skel->maps.flows);
 	uint64_t cursor = 0;
@@ -133,8 +183,9 @@ static uint32_t walk(struct events *e, uint64_t now)
 		if (err && err != -ENOENT) /* a bucket was busy: not all was seen */
 			return total + 1;
 		for (uint32_t i = 0; i < n; i++)
-			if (e->flow[i].due <= now)
-				end_flow(e, &e->flow[i]);
+			end_if_over(e, &e->flow[i], what, now);
+		if (what == ANSWERED) /* they may be more than the ring holds */
+			events_read(e);
 		total += n;
 		first = false;
 	} while (!err);
@@ -169,21 +220,32 @@ uint32_t events_expire(struct events *e)
 	uint64_t now = now_ns();
 	uint32_t limit = bpf_map__max_entries(e->skel->maps.flows);
 	uint32_t open;
+	bool pressed;
 
 	/* Set before the walk: a flow that comes behind our back wakes us. */
 	__atomic_store_n(&e->skel->bss->idle, 1, __ATOMIC_SEQ_CST);
-	open = walk(e, now);
-	if (open > limit / 2)
-		open = walk(e, now + AS_ANSWER_NS - HURRY_NS);
+	memset(e->ended, 0, sizeof(e->ended));
+	open = walk(e, OVERDUE, now);
+	if (open)
+		open = walk(e, COPIES, now);
+	pressed = open > limit / 2;
+	__atomic_store_n(&e->skel->bss->pressed, pressed, __ATOMIC_RELAXED);
+	if (pressed)
+		open = walk(e, SLOW, now);
 	open += sweep(e);
 	if (open)
 		__atomic_store_n(&e->skel->bss->idle, 0, __ATOMIC_SEQ_CST);
 	return open;
 }
 
+void events_end(struct events *e)
+{
+	walk(e, ANSWERED, 0);
+}
+
 uint32_t events_in_flight(struct events *e)
 {
-	return walk(e, 0);
+	return walk(e, NOTHING, 0);
 }
 
 void events_counters(const struct events *e, uint64_t *counter)

@@ -47,6 +47,9 @@ uint32_t events_expire(struct events *events);
 
 #define EVENTS_TICK_MS 250
 
+/** events_end - nothing more will be seen: end the handshakes that were answered. */
+void events_end(struct events *events);
+
 /** events_in_flight - handshakes in progress, by walking the table. */
 uint32_t events_in_flight(struct events *events);
 

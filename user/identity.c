@@ -109,7 +109,8 @@ void identity_sides(struct identity *id, struct event *ev)
 	bool server = hs->server.cookie, client = hs->client.cookie;
 	unsigned int n = 0;
 
-	if (id->is_local) {
+	/* Inside a tunnel the address proves nothing: anyone may send to its port. */
+	if (id->is_local && !(hs->flags & AS_F_TUNNEL)) {
 		server = server ||
 			 (!ev->server_moved && id->is_local(id->arg, hs->ifindex, hs->server_addr));
 		client = client ||

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #include "alpnscope/engine.h"
 
@@ -18,9 +19,11 @@
 
 #define SWEEP_NS 250000000 /* the agent looks as often */
 
-/* Entries stand in the table in the order they came, which is the order they are due. */
+/* An entry is in one of two lists, each in the order in which its entries are due. */
 struct entry {
 	struct as_flow flow;
+	struct entry *prev, *next;
+	bool answered;
 	UT_hash_handle hh;
 };
 
@@ -31,6 +34,7 @@ struct native {
 	uint64_t now;
 	uint32_t limit;
 	struct entry *flows;
+	struct entry *waiting, *answered;
 	uint64_t counters[AS_COUNTER_COUNT];
 	struct as_gate gates[AS_GATES];
 	struct as_recent recents[AS_RECENTS];
@@ -142,7 +146,35 @@ AS_INLINE int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct 
 		return -AS_E2BIG;
 	e->flow = *flow;
 	HASH_ADD(hh, n->flows, flow.key, sizeof(e->flow.key), e);
+	DL_APPEND(n->waiting, e);
 	return 0;
+}
+
+static void forget(struct native *n, struct entry *e)
+{
+	if (e->answered)
+		DL_DELETE(n->answered, e);
+	else
+		DL_DELETE(n->waiting, e);
+	HASH_DEL(n->flows, e);
+	free(e);
+}
+
+AS_INLINE void as_redue(AS_ENV *env, struct as_flow *f)
+{
+	struct native *n = env;
+	struct entry *e = (struct entry *)f; /* its first member */
+
+	DL_DELETE(n->waiting, e);
+	DL_APPEND(n->answered, e);
+	e->answered = true;
+}
+
+AS_INLINE int as_pressed(AS_ENV *env)
+{
+	const struct native *n = env;
+
+	return HASH_COUNT(n->flows) > n->limit / 2;
 }
 
 AS_INLINE void as_flow_del(AS_ENV *env, const struct as_tuple *key)
@@ -151,10 +183,8 @@ AS_INLINE void as_flow_del(AS_ENV *env, const struct as_tuple *key)
 	struct entry *e;
 
 	HASH_FIND(hh, n->flows, key, sizeof(*key), e);
-	if (!e)
-		return;
-	HASH_DEL(n->flows, e);
-	free(e);
+	if (e)
+		forget(n, e);
 }
 
 AS_INLINE void as_lock(AS_LOCK *lock)
@@ -200,22 +230,27 @@ void native_free(struct native *n)
 
 	if (!n)
 		return;
-	HASH_ITER (hh, n->flows, e, next) {
-		HASH_DEL(n->flows, e);
-		free(e);
-	}
+	HASH_ITER (hh, n->flows, e, next)
+		forget(n, e);
 	ASAN_UNPOISON_MEMORY_REGION(n->scratch.bytes.at, sizeof(n->scratch.bytes.at));
 	free(n);
+}
+
+static void expire_list(struct native *n, struct entry *const *list, bool all, uint32_t end)
+{
+	while (*list && (all || (*list)->flow.due <= n->now)) {
+		struct as_due due = {
+			.key = (*list)->flow.key, .due = (*list)->flow.due, .end = end};
+
+		as_expire(n, &due);
+	}
 }
 
 /* End the flows that are due by now, or all of them. */
 static void expire(struct native *n, bool all, uint32_t end)
 {
-	while (n->flows && (all || n->flows->flow.due <= n->now)) {
-		struct as_due due = {.key = n->flows->flow.key, .due = n->flows->flow.due};
-
-		as_expire(n, &due, end);
-	}
+	expire_list(n, &n->answered, all, end);
+	expire_list(n, &n->waiting, all, end);
 	if (!all && n->now - n->swept < SWEEP_NS)
 		return;
 	n->swept = n->now;
@@ -252,4 +287,9 @@ const uint64_t *native_counters(const struct native *n)
 uint32_t native_in_flight(const struct native *n)
 {
 	return HASH_COUNT(n->flows);
+}
+
+uint32_t native_hash(const struct as_tuple *key, uint64_t seed)
+{
+	return as_tuple_hash(key, seed);
 }

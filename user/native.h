@@ -50,6 +50,9 @@ void native_end(struct native *n);
 /** native_counters - AS_COUNTER_COUNT values, by enum as_counter. */
 const uint64_t *native_counters(const struct native *n);
 
+/** native_hash - the place of a tuple, for tests: as_tuple_hash(). */
+uint32_t native_hash(const struct as_tuple *key, uint64_t seed);
+
 /** native_in_flight - handshakes in progress. */
 uint32_t native_in_flight(const struct native *n);
 

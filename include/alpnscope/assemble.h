@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * assemble.h - a hello in pieces: which slot collects it, when it is complete, and what
- * becomes of one that never is.
+ * assemble.h - a hello in pieces: which packets belong to it, and when it is complete.
  */
 #ifndef ALPNSCOPE_ASSEMBLE_H
 #define ALPNSCOPE_ASSEMBLE_H
 
-#include "track.h"
+#include "flight.h"
+#include "slot.h"
 
 /* What as_assemble() makes of a packet; or minus the counter of why its hello is lost. */
 enum as_got {
@@ -20,12 +20,9 @@ enum as_got {
 
 #define AS_PRELUDE_MAX 4
 
-/* RFC 8446 section 6: in TLS 1.3 every error alert ends the connection; before it, a
- * warning (unrecognized_name, say) may come ahead of the ServerHello. */
 AS_INLINE int as_alert_ends(const struct as_record *r)
 {
-	return r->level != AS_ALERT_WARNING || r->desc == AS_ALERT_CLOSE_NOTIFY ||
-	       r->desc == AS_ALERT_NO_APPLICATION_PROTOCOL;
+	return as_is_end(r->level, r->desc);
 }
 
 /* May a hello follow the record? A warning alert comes ahead of a ServerHello, and in
@@ -96,151 +93,10 @@ AS_INLINE void as_skip_proxy(AS_ENV *env, const struct as_frame *fr, struct as_s
 		as_record_at(fr, off + AS_FRESH(b->len), end - off - AS_FRESH(b->len), &s->rec);
 }
 
-/* ---- slots ---- */
-
-/* Is it the slot of the packet's sender, or with @other of its receiver? A place may change
- * hands at any time: what matters is decided under the lock. */
-AS_INLINE int as_slot_is(const struct as_slot *t, const struct as_scratch *s, __u32 other)
-{
-	return t->taken && t->from_lo == (s->pkt.from_lo ^ other) &&
-	       as_tuple_equal(&t->key, &s->pkt.key);
-}
-
-/* Find that slot: 1 + its probe, or 0. */
-AS_STAGE int as_slot_find(AS_ENV *env, __u32 hook, __u32 other)
-{
-	const struct as_scratch *s = as_scratch(env, hook);
-
-	for (__u32 i = 0; s && i < AS_SLOT_PROBES; i++) {
-		const struct as_slot *t = as_slot(env, AS_FRESH(s->hash) + i);
-
-		if (t && as_slot_is(t, s, other))
-			return (int)i + 1;
-	}
-	return 0;
-}
-
-/* Count a hello that ends incomplete, by what was seen of it. */
-AS_INLINE void as_slot_lost(AS_ENV *env, __u32 kind, __u32 orphan, __u32 begun, __u32 lost)
-{
-	if (kind == AS_SLOT_CLIENT_HELLO) {
-		as_count(env, AS_HELLOS);
-		as_count(env, lost);
-	} else if (kind == AS_SLOT_SERVER_HELLO) {
-		as_count(env, AS_ERR_SERVER_HELLO_SPLIT);
-		if (orphan) {
-			as_count(env, AS_ORPHANS);
-			as_count(env, AS_ORPHAN_LOST_UNREADABLE);
-		}
-	} else {
-		as_count(env, begun ? AS_ERR_HELLO_PREFIX : AS_ERR_GAP);
-	}
-}
-
-/**
- * as_slot_free - give a slot up.
- * @key, @base: whose it must be, else nothing is done
- * @lost: counter of a ClientHello that is lost by it; 0 when nothing is
- * Returns not 0 when it was this call that did it.
- */
-AS_INLINE int as_slot_free(AS_ENV *env, struct as_slot *t, const struct as_tuple *key, __u32 base,
-			   __u32 lost)
-{
-	__u32 kind = 0, orphan = 0, begun = 0, hash = 0, mine;
-	struct as_gate *gate;
-
-	as_lock(&t->lock);
-	mine = t->taken && t->base == base && as_tuple_equal(&t->key, key);
-	if (mine) {
-		t->taken = 0;
-		kind = t->kind;
-		orphan = t->orphan;
-		begun = !t->empty && t->present[0] & 1;
-		hash = t->hash;
-		if (lost == AS_LOST_UNFINISHED && t->cut)
-			lost = AS_LOST_CUT;
-	}
-	as_unlock(&t->lock);
-	if (!mine)
-		return 0;
-	gate = as_gate(env, hash);
-	if (gate)
-		as_add(&gate->slots, -1);
-	if (lost)
-		as_slot_lost(env, kind, orphan, begun, lost);
-	return 1;
-}
-
-/* Take the slot from @base on, if it is free: 1; 2 when it is this direction's, for another
- * CPU was faster; else 0. */
-AS_INLINE int as_slot_try(AS_ENV *env, struct as_scratch *s, struct as_slot *t, __u32 base)
-{
-	__u64 now = as_time(env);
-	int is = 0;
-
-	as_lock(&t->lock);
-	if (!t->taken) {
-		is = 1;
-		t->taken = 1;
-		t->key = s->pkt.key;
-		t->from_lo = s->pkt.from_lo;
-		t->hash = s->hash;
-		t->base = base;
-		t->have = 0;
-		t->flags = 0;
-		t->kind = AS_SLOT_UNKNOWN;
-		t->orphan = !s->in_flow;
-		t->cut = 0;
-		t->since = now;
-		t->empty = 1;
-	} else if (as_slot_is(t, s, 0)) {
-		is = 2;
-	}
-	as_unlock(&t->lock);
-	return is;
-}
-
-/* Take a slot that is free, or, in a second round, one whose hello has been incomplete for
- * long: 1 + its probe, or 0. */
-AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 hook, __u32 base)
-{
-	struct as_gate *gate = as_gate(env, s->hash);
-	int is = 0;
-
-	if (!gate)
-		return 0;
-	as_add(&gate->slots, 1); /* raised first: more may come by before it is taken */
-	for (__u32 i = 0; i < 2 * AS_SLOT_PROBES; i++) {
-		struct as_slot *t = as_slot(env, AS_FRESH(s->hash) + i % AS_SLOT_PROBES);
-
-		if (!t)
-			continue;
-		if (i >= AS_SLOT_PROBES && t->taken && as_time(env) - t->since > AS_SLOT_OLD_NS)
-			as_slot_free(env, t, &t->key, t->base, AS_LOST_REASSEMBLY_FULL);
-		is = as_slot_try(env, s, t, base);
-		if (is == 1) {
-			as_stir(env);
-			return i % AS_SLOT_PROBES + 1;
-		}
-		if (is == 2)
-			break;
-	}
-	as_add(&gate->slots, -1);
-	return is ? (__u32)as_slot_find(env, hook, 0) : 0;
-}
-
-/* ---- the packet at hand ---- */
-
 /* Is the byte at @seq one that the flow has seen? */
 AS_INLINE int as_is_old(const struct as_scratch *s, __u32 seq)
 {
 	return s->gap_seq - seq - 1 < AS_WINDOW;
-}
-
-/* Does it have bytes for the slot from @base on? */
-AS_INLINE int as_in_slot(const struct as_scratch *s, __u32 base)
-{
-	return s->pkt.seq - base < AS_STREAM_MAX || base - s->pkt.seq < s->pkt.avail;
 }
 
 AS_INLINE int as_is_hello(const struct as_scratch *s)
@@ -309,10 +165,9 @@ AS_STAGE int as_choose_slot(AS_ENV *env, __u32 hook)
 		t = as_slot(env, s->hash + n - 1);
 	if (t) {
 		base = t->base;
-		if (!as_in_slot(s, base)) {
-			if (!as_is_start(s))
-				return AS_ALONE;
-			as_slot_free(env, t, &s->pkt.key, base, AS_LOST_UNFINISHED);
+		if (s->whole && t->kind == AS_SLOT_UNKNOWN) { /* see as_is_piece() */
+			as_slot_free(env, t, &s->pkt.key, base,
+				     s->hello_seq == base ? 0 : AS_LOST_UNFINISHED);
 			t = 0;
 		}
 	}
@@ -322,6 +177,9 @@ AS_STAGE int as_choose_slot(AS_ENV *env, __u32 hook)
 		n = as_slot_take(env, s, hook, base);
 		if (!n)
 			return as_no_slot(env, s);
+		t = as_slot(env, s->hash + n - 1);
+		if (t) /* another CPU may have taken it, from another place on */
+			base = t->base;
 	}
 	s->probe = n - 1;
 	s->base = base;
@@ -453,9 +311,15 @@ AS_STAGE int as_unpack(AS_ENV *env, __u32 hook)
 	s->hello_seq = s->base + s->rec.off;
 	s->hello_end = s->base + w->at + w->left;
 	as_flat_random(s);
+	as_set_slot_heads(s, have);
+	as_read_heads(env, hook, 1); /* while it is ours */
 	/* Whoever frees it has the message: on another CPU it may have become complete too. */
 	if (!as_slot_free(env, t, &s->pkt.key, s->base, 0))
 		return AS_WAIT;
+	if (!err && s->rec.begin == AS_BEGIN_CLIENT_HELLO && !s->random_known) {
+		as_count(env, AS_ERR_HELLO_OVERRUN);
+		err = AS_LOST_MALFORMED;
+	}
 	if (err)
 		return -err;
 	s->rec.message_len = AS_FRESH(s->bytes.len);
@@ -514,23 +378,6 @@ AS_STAGE int as_abort(AS_ENV *env, __u32 hook, __u32 other)
 	at = (other ? s->pkt.ack : s->pkt.seq + s->pkt.payload_len) - t->base;
 	if (s->pkt.flags & AS_TCP_RST ? at <= AS_STREAM_MAX : !other && at == AS_FRESH(t->have))
 		as_slot_free(env, t, &s->pkt.key, t->base, AS_LOST_UNFINISHED);
-	return 0;
-}
-
-/**
- * as_sweep - give up the hello that slot @number collects, if that has taken too long.
- * @all: or in any case
- * Returns not 0 when it goes on.
- */
-AS_STAGE int as_sweep(AS_ENV *env, __u32 number, int all)
-{
-	struct as_slot *t = as_slot(env, number);
-
-	if (!t || !t->taken)
-		return 0;
-	if (!all && as_time(env) - t->since < AS_SLOT_NS)
-		return 1;
-	as_slot_free(env, t, &t->key, t->base, AS_LOST_UNFINISHED);
 	return 0;
 }
 

@@ -24,7 +24,8 @@ AS_INLINE int as_relate(const struct as_scratch *s, struct as_flow *f)
 	if (as_tuple_equal(&f->key, &s->pkt.key) && f->state != AS_INIT) {
 		if (as_random_equal(hs->client_random, s->random))
 			/* RFC 8446 section 4.1.2: after a retry, the same random again */
-			is = (hs->flags & AS_F_RETRY) && seq != hs->client_seq &&
+			is = (hs->flags & (AS_F_RETRY | AS_F_SERVER_HELLO)) == AS_F_RETRY &&
+					     seq != hs->client_seq &&
 					     as_in_window(hs->client_seq, seq)
 				     ? AS_SECOND
 				     : AS_SAME;
@@ -39,8 +40,11 @@ AS_INLINE int as_relate(const struct as_scratch *s, struct as_flow *f)
 AS_INLINE void as_lose(AS_ENV *env, const struct as_scratch *s, __u32 reason)
 {
 	struct as_recent *recent = as_recent(env, s->hash);
+	struct as_gate *gate = as_gate(env, s->hash);
 
 	as_count(env, reason);
+	if (gate)
+		as_unmark(gate, s->hash);
 	if (recent && s->random_known)
 		recent->client = as_identity(s->random);
 }
@@ -110,7 +114,7 @@ AS_STAGE int as_read_client_hello(AS_ENV *env, __u32 hook)
 	hs->abi = AS_ABI;
 	hs->kind = AS_KIND_HANDSHAKE;
 	hs->client_seq = s->hello_seq;
-	hs->flags |= s->hello_flags;
+	hs->flags |= s->hello_flags | (s->pkt.tunnel ? AS_F_TUNNEL : 0);
 	hs->ifindex = as_ifindex(env);
 	as_set_ends(hs, &s->pkt, 1);
 	return 0;
@@ -133,10 +137,15 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 	n->server_next = s->pkt.ack;
 	n->server_seq_known = s->pkt.flags & AS_TCP_ACK;
 	n->client_next = s->hello_end;
+	n->client_side.on = 1;
+	n->client_side.place = s->hello_end;
+	n->client_side.ahead = s->hello_end;
+	n->server_side.ahead = s->pkt.ack;
 	if (s->pkt.flags & AS_TCP_FIN)
 		n->rec.flags |= AS_F_CLIENT_FIN;
 	AS_MEMCPY(n->session_id, s->hello.session_id, AS_SESSION_ID_MAX);
 	as_owner(env, &n->rec.client);
+	as_unmark(gate, s->hash);
 	as_add(&gate->count, 1); /* raised first: the answer may come by before the insert */
 	rc = as_flow_add(env, &n->key, n);
 	f = as_flow_find(env, &n->key);
@@ -165,6 +174,11 @@ AS_INLINE void as_second_hello(AS_ENV *env, const struct as_scratch *s, struct a
 		return;
 	as_lock(&f->lock);
 	if (as_is_open(f, &s->pkt.key)) {
+		AS_MEMSET(&f->rec.client_flight, 0, sizeof(f->rec.client_flight));
+		AS_MEMSET(&f->client_side, 0, sizeof(f->client_side));
+		f->client_side.on = 1;
+		f->client_side.place = s->hello_end;
+		f->client_side.ahead = s->hello_end;
 		f->rec.client_seq = hs->client_seq;
 		f->client_next = s->hello_end;
 		f->rec.client_ext = hs->client_ext;

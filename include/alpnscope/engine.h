@@ -12,24 +12,6 @@
 #include "server.h"
 #include "track.h"
 
-#define AS_RST_WINDOW 0x10000 /* an RST without ACK stands where the next byte would */
-
-/* Is the segment where this handshake's next bytes can be? A blind RST, FIN, alert or
- * ServerHello must not decide. */
-AS_INLINE int as_plausible(const struct as_flow *f, const struct as_packet *p, int client)
-{
-	__u32 mine = client ? f->rec.client_seq : f->server_seq;
-	__u32 theirs = client ? f->server_seq : f->rec.client_seq;
-
-	/* RFC 9293 section 3.10.7.4: without ACK only an RST counts, and only at its place. */
-	if (!(p->flags & AS_TCP_ACK))
-		return (p->flags & AS_TCP_RST) && f->server_seq_known &&
-		       p->seq - mine < AS_RST_WINDOW;
-	if (!f->server_seq_known) /* the one number that is known is the client's */
-		return as_in_window(f->rec.client_seq, client ? p->seq : p->ack);
-	return as_in_window(mine, p->seq) && as_in_window(theirs, p->ack);
-}
-
 /* SYN and ACK of another number: the server took a new connection on the tuple. A SYN alone
  * proves nothing: on a connection that lives it is answered with a challenge ACK (RFC 5961). */
 AS_INLINE void as_on_accept(const struct as_scratch *s, struct as_flow *f, int client)
@@ -46,6 +28,7 @@ AS_INLINE void as_on_accept(const struct as_scratch *s, struct as_flow *f, int c
 		f->server_seq = s->pkt.seq;
 		f->server_next = s->pkt.seq;
 		f->server_seq_known = 1;
+		f->server_side.ahead = s->pkt.seq;
 	}
 	as_unlock(&f->lock);
 }
@@ -78,6 +61,8 @@ AS_INLINE __u32 as_on_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, struct
 			as_count(env, AS_ERR_OUT_OF_WINDOW);
 		return 0;
 	}
+	if (as_goes_on(&f->rec)) /* as_follow() sees to it */
+		return 0;
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
 	as_on_bytes(s, f, client);
 	if (s->rec.begin == AS_BEGIN_SERVER_HELLO && !client)
@@ -167,13 +152,24 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 
 	if (!s)
 		return AS_ALONE;
+	s->heads.ready = 0;
 	s->seen_from = s->pkt.seq;
 	s->seen_end = s->pkt.seq + s->pkt.payload_len;
 	f = as_flow_find(env, &s->pkt.key);
 	if (f || s->rec.begin == AS_BEGIN_EMPTY || s->rec.begin == AS_BEGIN_PROXY)
 		as_skip_ahead(env, s);
 	as_set_gap(s, f);
+	if (f && as_goes_on(&f->rec) && !f->next_known && s->rec.begin != AS_BEGIN_CLIENT_HELLO) {
+		s->rec.begin = AS_BEGIN_OTHER; /* no hello is awaited: see as_follow() */
+		return AS_ALONE;
+	}
 	err = as_meet(env, s, f);
+	if (f && s->random_known && s->relation == AS_NEW && !s->whole) {
+		/* Another connection's, in pieces: the old numbers do not hold for them. */
+		as_close(env, f, &s->pkt.key, s->hash, AS_END_REUSED, 0, 0);
+		f = 0;
+		s->in_flow = 0;
+	}
 	if (as_is_piece(env, s, hook) && (!f || as_is_due(s, f)))
 		return AS_WAIT;
 	if (s->relation == AS_SAME || s->relation == AS_CONFLICT || s->relation == AS_RACE) {
@@ -198,12 +194,18 @@ AS_INLINE __u32 as_on_lost(AS_ENV *env, struct as_scratch *s, const struct as_fl
 			as_lose(env, s, lost);
 		return 0;
 	}
+	if (f && (as_from_client(f, &s->pkt) || !as_is_due(s, f))) { /* nor may this one decide */
+		as_count(env, AS_ERR_OUT_OF_WINDOW);
+		return 0;
+	}
 	as_count(env, AS_ERR_SERVER_HELLO_SPLIT);
 	if (!f) {
 		as_count(env, AS_ORPHANS);
 		as_count(env, AS_ORPHAN_LOST_UNREADABLE);
 		return 0;
 	}
+	if (as_goes_on(&f->rec))
+		return 0;
 	s->end_flags = AS_F_SERVER_UNREADABLE;
 	return AS_END_SERVER_HELLO;
 }
@@ -213,6 +215,9 @@ AS_INLINE __u32 as_on_piece(struct as_scratch *s, struct as_flow *f, int got)
 {
 	int client = as_from_client(f, &s->pkt);
 
+	/* A ClientHello may be another connection's. */
+	if (as_goes_on(&f->rec) || !as_is_due(s, f))
+		return 0;
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
 	if (got == AS_WAIT)
 		as_on_bytes(s, f, client);
@@ -274,6 +279,7 @@ AS_STAGE int as_on_gated(AS_ENV *env, __u32 hook)
 		got = as_unpack(env, hook);
 	if (got != AS_DONE)
 		as_settle(env, hook, got);
+	as_follow(env, hook);
 	return 0;
 }
 
@@ -283,14 +289,6 @@ AS_INLINE int as_may_open(__u32 begin)
 	return begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_SERVER_HELLO ||
 	       begin == AS_BEGIN_EMPTY || begin == AS_BEGIN_PREFIX || begin == AS_BEGIN_PROXY;
 }
-
-/* as_gate.mark: the upper bits of the tuple's hash, and below them how many segments may
- * still move `next` on, which end sends, and that there is a mark at all. */
-#define AS_MARK_TUPLE (~(__u32)(AS_GATES - 1))
-#define AS_MARK_LEFT (15U << 2)
-#define AS_MARK_ONE (1U << 2)
-#define AS_MARK_LO 2U
-#define AS_MARK_SET 1U
 
 /* Is the packet ahead of what its sender, a client whose SYN was seen, sends next? Then its
  * hello may be among what is missing. Watched for a client's first 15 segments, for a hello
@@ -311,7 +309,9 @@ AS_INLINE int as_is_early(struct as_gate *g, __u32 hash, const struct as_packet 
 	ahead = p->seq - g->next;
 	if (ahead)
 		return ahead < AS_STREAM_MAX;
-	if (begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_PREFIX || !(is & AS_MARK_LEFT)) {
+	if (begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_PREFIX)
+		return 0; /* as_slot_take() or as_open() ends it */
+	if (!(is & AS_MARK_LEFT)) {
 		g->mark = 0;
 	} else {
 		g->mark = is - AS_MARK_ONE;
@@ -423,14 +423,15 @@ AS_INLINE int as_is_dead(AS_ENV *env, struct as_flow *f, const struct as_due *du
 }
 
 /** as_expire - end the flow that @due names, if it is still that one. */
-AS_INLINE void as_expire(AS_ENV *env, const struct as_due *due, __u32 end)
+AS_INLINE void as_expire(AS_ENV *env, const struct as_due *due)
 {
 	struct as_flow *f = as_flow_find(env, &due->key);
 
 	if (f && as_is_dead(env, f, due))
 		as_flow_del(env, &due->key); /* as_close() did all the rest */
 	else if (f)
-		as_close(env, f, &due->key, as_tuple_hash(&due->key, as_seed(env)), end, 0,
+		as_close(env, f, &due->key, as_tuple_hash(&due->key, as_seed(env)), due->end,
+			 due->end == AS_END_TIMEOUT && due->due > as_time(env) ? AS_F_PRESSURE : 0,
 			 due->due);
 }
 

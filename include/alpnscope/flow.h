@@ -20,12 +20,13 @@
 #define AS_SLOTS_MIN 64
 #define AS_SLOTS_MAX 4096
 #define AS_SLOT_NS 10000000000ULL /* a hello that is not complete after this never will be */
-#define AS_SLOT_OLD_NS 1000000000ULL /* after this another hello may have the place */
+#define AS_SLOT_OLD_NS 50000000ULL /* after this another hello may have the place */
 #define AS_SLOT_PROBES 8 /* places of a tuple */
 #define AS_SWEEP AS_SLOTS_MIN /* slots that are looked through at once */
 /* The tuple hash's seed where it need not be secret: captures and tests. */
 #define AS_PLAIN_SEED 0x243f6a8885a308d3ULL
 #define AS_ANSWER_NS 10000000000ULL /* wait for the server's answer: 10 s */
+#define AS_RECORDS_NS 2000000000ULL /* and for the records after one of TLS 1.3: 2 s */
 
 enum as_state { AS_INIT, AS_OPEN, AS_CLOSED };
 
@@ -45,6 +46,26 @@ struct as_tuple {
 AS_ASSERT(sizeof(struct as_tuple) == 40, "as_tuple has no hidden padding: it is a hash key");
 
 /**
+ * struct as_side - how far the record headers of one side were read (heads.h).
+ * @place: sequence number of the next byte of a header that is wanted
+ * @ahead: up to there bytes were seen, whatever they were; beyond `place`: a header is missing
+ * @encrypted: records so far
+ * @part: bytes of a header that ends in the next segment, @head
+ * @on: its headers are read
+ * @lost: what stood in the place of a header was none
+ */
+struct as_side {
+	__u32 place;
+	__u32 ahead;
+	__u32 encrypted;
+	__u32 part;
+	__u8 on;
+	__u8 lost;
+	__u8 pad[6];
+	__u8 head[8];
+};
+
+/**
  * struct as_flow - one handshake in progress.
  * @due: when it is given up, on as_time()'s clock
  * @server_seq: the server's next sequence number, by the hello's ACK
@@ -53,6 +74,8 @@ AS_ASSERT(sizeof(struct as_tuple) == 40, "as_tuple has no hidden padding: it is 
  * @next_seq: the server took another connection on this tuple, whose first byte is there
  * @next_known: 0 when it did not
  * @client_next: behind the record in which the ClientHello ends
+ * @after: encrypted records of the client that came after one of the server
+ * @alerted: an alert in clear ended it
  * @session_id: the client's, padded with zeros
  */
 struct as_flow {
@@ -66,6 +89,10 @@ struct as_flow {
 	__u32 next_seq;
 	__u32 next_known;
 	__u32 client_next;
+	__u32 after;
+	__u32 alerted;
+	struct as_side client_side;
+	struct as_side server_side;
 	__u8 session_id[AS_SESSION_ID_MAX];
 	struct as_handshake rec;
 };
@@ -90,10 +117,12 @@ struct as_recent {
 	__u64 server;
 };
 
-/** struct as_due - which flow the program alpnscope_due shall end. */
+/** struct as_due - which flow the program alpnscope_due shall end, and as what (enum as_end). */
 struct as_due {
 	struct as_tuple key;
 	__u64 due;
+	__u32 end;
+	__u32 pad;
 };
 
 #endif

@@ -10,6 +10,7 @@
 #define ALPNSCOPE_HANDSHAKE_H
 
 #include "port.h"
+#include "wire.h"
 
 #define AS_ABI 3
 
@@ -25,13 +26,15 @@ enum as_kind {
 
 /* as_handshake.end: why the record was closed. */
 enum as_end {
-	AS_END_SERVER_HELLO = 1, /* all that the wire says in clear was seen */
-	AS_END_ALERT = 2, /* alert_level, alert_desc; AS_F_ALERT_CLIENT tells whose */
+	AS_END_SERVER_HELLO = 1, /* TLS up to 1.2: all that the wire says in clear was seen */
+	AS_END_ALERT = 2, /* alert_level, alert_desc; AS_F_END_CLIENT tells whose */
 	AS_END_RST = 3, /* AS_F_END_CLIENT tells whose */
 	AS_END_FIN = 4,
 	AS_END_TIMEOUT = 5, /* no usable answer in time */
 	AS_END_REUSED = 6, /* a new connection took the same tuple */
-	AS_END_EOF = 7, /* the capture ended (native only) */
+	AS_END_EOF = 7, /* the capture ended, or the agent did */
+	AS_END_RECORDS = 8, /* TLS 1.3: enough records followed the ServerHello */
+	AS_END_QUIET = 9, /* TLS 1.3: 2 s after the ServerHello */
 };
 
 /* as_handshake.flags */
@@ -51,6 +54,7 @@ enum as_end {
 
 #define AS_F_GAP (1U << 13) /* TLS 1.3: a record header was missed; the flights end before it */
 #define AS_F_PRESSURE (1U << 14) /* closed early, for the table was filling up */
+#define AS_F_TUNNEL (1U << 15) /* seen inside a tunnel: whoever sends to it chose the addresses */
 
 /* as_handshake.client_ext, .server_ext: which extensions were present. */
 #define AS_X_SERVER_NAME (1U << 0)
@@ -165,6 +169,14 @@ AS_ASSERT(__builtin_offsetof(struct as_handshake, client_addr) == 40, "ABI");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, client_random) == 104, "ABI");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, names) == 344, "ABI");
 AS_ASSERT(sizeof(struct as_handshake) == 1112, "as_handshake has no hidden padding");
+
+/** as_goes_on - was it answered with TLS 1.3 or a draft of it, so that records follow which
+ * say more? */
+AS_INLINE int as_goes_on(const struct as_handshake *hs)
+{
+	return hs->flags & AS_F_SERVER_HELLO &&
+	       (hs->server_version == AS_TLS13 || hs->server_version >> 8 == AS_TLS13_DRAFT);
+}
 
 /** as_sni - the host name, as_handshake.sni_len bytes, not terminated, hostile. */
 AS_INLINE const __u8 *as_sni(const struct as_handshake *hs)

@@ -41,6 +41,7 @@ struct as_frame {
  * @payload: frame offset of the first payload byte; with AS_TUNNEL, of the first header
  * @payload_len: payload by the IP length: an Ethernet trailer is not payload
  * @avail: how much of it the frame holds (less when cut by snaplen)
+ * @tunnel: it was found inside a tunnel
  */
 struct as_packet {
 	struct as_tuple key;
@@ -52,6 +53,8 @@ struct as_packet {
 	__u32 payload;
 	__u32 payload_len;
 	__u32 avail;
+	__u32 tunnel;
+	__u32 pad;
 };
 
 enum as_parsed {
@@ -133,6 +136,8 @@ AS_INLINE int as_tuple_equal(const struct as_tuple *a, const struct as_tuple *b)
 AS_INLINE __u64 as_mix(__u64 h, __u64 word)
 {
 	h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
+	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ULL; /* once is not enough: the top bit of a
+						    * product is that of its factor */
 	return h ^ h >> 32;
 }
 

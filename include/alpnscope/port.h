@@ -19,6 +19,8 @@
  *   struct as_slot *as_slot(AS_ENV *env, __u32 number)  any number: it is cut to fit
  *   void as_move(void *dst, const void *src, __u32 len)  1..256 bytes of engine memory
  *   void as_room(struct as_bytes *b, __u32 len)    at[0..len-1] is in use, no more
+ *   void as_redue(AS_ENV *env, struct as_flow *)   it is due AS_RECORDS_NS from now
+ *   int as_pressed(AS_ENV *env)                    more than half of the table is in use
  *   void as_stir(AS_ENV *env)                      something began that may expire
  *   struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key)
  *   int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct as_flow *)

@@ -57,11 +57,24 @@ AS_INLINE int as_session_echoed(const __u8 *client, const __u8 *server)
 		as_random8(client + 24));
 }
 
+/* The server's records begin behind its hello. Under the flow's lock. */
+AS_INLINE void as_begin_flight(struct as_flow *f, const struct as_scratch *s, __u64 now)
+{
+	struct as_side *side = &f->server_side;
+
+	f->due = now + AS_RECORDS_NS;
+	side->on = 1;
+	side->place = s->hello_end;
+	if (!f->server_seq_known || !as_in_window(side->place, side->ahead))
+		side->ahead = side->place;
+}
+
 /* The answer of a flow. Returns enum as_end, 0 while the handshake goes on. */
 AS_INLINE __u32 as_on_server_hello(AS_ENV *env, struct as_scratch *s, __u32 hook, struct as_flow *f)
 {
 	const struct as_answer *a = &s->answer;
 	__u64 now = as_time(env);
+	int goes_on = 0;
 
 	if (as_read_server_hello(env, hook)) {
 		s->end_flags = AS_F_SERVER_UNREADABLE;
@@ -71,15 +84,20 @@ AS_INLINE __u32 as_on_server_hello(AS_ENV *env, struct as_scratch *s, __u32 hook
 	if (as_is_open(f, &s->pkt.key)) {
 		if (a->retry) {
 			f->rec.flags |= AS_F_RETRY;
-		} else {
+		} else if (!(f->rec.flags & AS_F_SERVER_HELLO)) {
 			as_set_answer(&f->rec, a, now);
 			f->rec.flags |= s->hello_flags;
 			if (as_session_echoed(f->session_id, s->hello.session_id))
 				f->rec.flags |= AS_F_SESSION_ID_ECHOED;
+			goes_on = as_goes_on(&f->rec);
+			if (goes_on)
+				as_begin_flight(f, s, now);
 		}
 	}
 	as_unlock(&f->lock);
-	return a->retry ? 0 : AS_END_SERVER_HELLO;
+	if (goes_on)
+		as_redue(env, f);
+	return a->retry || goes_on ? 0 : AS_END_SERVER_HELLO;
 }
 
 /* A ServerHello whose ClientHello was not seen: a record in a ledger of its own. */
@@ -107,7 +125,7 @@ AS_INLINE void as_orphan(AS_ENV *env, struct as_scratch *s, __u32 hook)
 	hs->hello_ns = s->hello_ns ? s->hello_ns : hs->end_ns;
 	as_set_ends(hs, &s->pkt, 0);
 	as_set_answer(hs, &s->answer, hs->end_ns);
-	hs->flags |= s->hello_flags;
+	hs->flags |= s->hello_flags | (s->pkt.tunnel ? AS_F_TUNNEL : 0);
 	if (recent)
 		recent->server = as_identity(s->answer.random);
 	as_submit(env, hs, AS_ORPHAN_RECORDS, AS_ORPHAN_LOST_RING_FULL);

@@ -9,6 +9,7 @@
 #include "counters.h"
 #include "flow.h"
 #include "handshake.h"
+#include "heads.h"
 #include "hello.h"
 #include "packet.h"
 #include "record.h"
@@ -25,6 +26,7 @@ enum as_hook { AS_INGRESS, AS_EGRESS, AS_HOOKS };
  * gate, and what is made of it.
  * @cursor, @walk: see as_flatten() and tunnel.h
  * @rec: the record at hand
+ * @heads: the record headers in the packet at hand
  * @random: of the ClientHello at hand, if random_known; see as_v2_random() for its size
  * @end_flags: AS_F_* that go with the end of a flow
  * @flat: `bytes` hold the hello at hand already, from a slot
@@ -65,6 +67,7 @@ struct as_scratch {
 	__u32 again;
 	__u64 hello_ns;
 	__u8 random[2 * AS_RANDOM_LEN];
+	struct as_heads heads;
 	struct as_walk walk;
 	struct as_flow flow;
 	struct as_answer answer;
@@ -81,6 +84,8 @@ AS_INLINE void as_count(AS_ENV *env, __u32 counter);
 AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash);
 AS_INLINE struct as_slot *as_slot(AS_ENV *env, __u32 number);
 AS_INLINE void as_stir(AS_ENV *env);
+AS_INLINE void as_redue(AS_ENV *env, struct as_flow *f);
+AS_INLINE int as_pressed(AS_ENV *env);
 AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash);
 AS_INLINE struct as_scratch *as_scratch(AS_ENV *env, __u32 hook);
 AS_INLINE struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key);
@@ -90,6 +95,21 @@ AS_INLINE void as_lock(AS_LOCK *lock);
 AS_INLINE void as_unlock(AS_LOCK *lock);
 AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size);
 AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner);
+
+/* as_gate.mark: the upper bits of the tuple's hash, and below them how many segments may
+ * still move `next` on, which end sends, and that there is a mark at all. */
+#define AS_MARK_TUPLE (~(__u32)(AS_GATES - 1))
+#define AS_MARK_LEFT (15U << 2)
+#define AS_MARK_ONE (1U << 2)
+#define AS_MARK_LO 2U
+#define AS_MARK_SET 1U
+
+/* Take this tuple's mark away: its hello is being collected, or was read. */
+AS_INLINE void as_unmark(struct as_gate *g, __u32 hash)
+{
+	if (((g->mark ^ hash) & AS_MARK_TUPLE) == 0)
+		g->mark = 0;
+}
 
 /* Is b at most AS_WINDOW after a, on the circle of sequence numbers? */
 AS_INLINE int as_in_window(__u32 a, __u32 b)
@@ -164,6 +184,30 @@ AS_INLINE void as_submit(AS_ENV *env, struct as_handshake *hs, __u32 ok, __u32 l
 	as_count(env, as_emit(env, hs, size) ? lost : ok);
 }
 
+/* Was a header missed? It was if bytes behind it were seen. */
+AS_INLINE int as_has_gap(const struct as_side *side, const struct as_flight *flight)
+{
+	return flight->count < AS_FLIGHT_MAX &&
+	       (side->lost || as_in_window(side->place, side->ahead - 1));
+}
+
+/* The last that is written of a flow's records: under its lock. */
+AS_INLINE void as_end_flights(struct as_flow *f)
+{
+	struct as_handshake *hs = &f->rec;
+
+	if (!as_goes_on(hs)) {
+		AS_MEMSET(&hs->client_flight, 0, sizeof(hs->client_flight));
+		AS_MEMSET(&hs->server_flight, 0, sizeof(hs->server_flight));
+		return;
+	}
+	if (as_has_gap(&f->client_side, &hs->client_flight) ||
+	    as_has_gap(&f->server_side, &hs->server_flight))
+		hs->flags |= AS_F_GAP;
+	if (hs->end == AS_END_TIMEOUT)
+		hs->end = AS_END_QUIET;
+}
+
 /**
  * as_close - end a flow and hand over its record: the only place where one dies.
  * @key, @hash: what it was looked up by
@@ -185,6 +229,7 @@ AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *k
 		f->rec.end = (__u8)end;
 		f->rec.end_ns = now;
 		f->rec.flags |= end_flags;
+		as_end_flights(f);
 	}
 	as_unlock(&f->lock);
 	if (!mine)

@@ -152,6 +152,7 @@ AS_INLINE void as_walk_begin(const struct as_frame *fr, struct as_walk *w, __u32
 	AS_FRESH(w->off) = off;
 	AS_FRESH(w->end) = fr->len;
 	AS_FRESH(w->fragment) = 0;
+	AS_FRESH(w->ips) = 0;
 }
 
 /**
@@ -163,6 +164,7 @@ AS_INLINE void as_walk_begin(const struct as_frame *fr, struct as_walk *w, __u32
  */
 AS_INLINE int as_walk_end(struct as_frame *fr, struct as_walk *w, struct as_packet *p)
 {
+	p->tunnel = AS_FRESH(w->ips) > 1;
 	fr->len = AS_FRESH(w->end);
 	return as_parse_tcp(fr, AS_FRESH(w->off), AS_FRESH(w->ip_end), p);
 }

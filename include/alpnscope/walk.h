@@ -19,6 +19,7 @@
  * @next: what begins at @off: an ethertype or AS_NEXT_*
  * @end: where the innermost enclosing block ends, or the frame
  * @ip_end: where the innermost IP packet ends, by its own length
+ * @ips: IP headers so far: behind the first stands a tunnel's
  * @fragment: the UDP header at @off is that of a first fragment
  * @at: bytes of the header
  */
@@ -28,6 +29,7 @@ struct as_walk {
 	__u32 end;
 	__u32 ip_end;
 	__u32 fragment;
+	__u32 ips;
 	__u8 at[AS_IPV6_HLEN];
 };
 
@@ -89,6 +91,7 @@ AS_INLINE int as_walk_ipv4(AS_ENV *env, struct as_walk *w, struct as_packet *p)
 	if (hlen < AS_IPV4_HLEN || len < hlen)
 		return AS_NOT_TCP;
 	as_ends_ipv4(p, w->at);
+	AS_FRESH(w->ips)++;
 	AS_FRESH(w->ip_end) = AS_FRESH(w->off) + len;
 	as_bound(w, len);
 	protocol = w->at[9];
@@ -108,6 +111,7 @@ AS_INLINE int as_walk_ipv6(AS_ENV *env, struct as_walk *w, struct as_packet *p)
 	/* RFC 2675 jumbograms, which are what BIG TCP sends. */
 	len = len ? AS_IPV6_HLEN + len : AS_FRESH(w->end) - AS_FRESH(w->off);
 	as_ends_ipv6(p, w->at);
+	AS_FRESH(w->ips)++;
 	AS_FRESH(w->ip_end) = AS_FRESH(w->off) + len;
 	as_bound(w, len);
 	return as_step(w, AS_NEXT_IP + w->at[6], AS_IPV6_HLEN);

@@ -82,6 +82,8 @@
 #define AS_REC_CHANGE_CIPHER_SPEC 20
 #define AS_REC_ALERT 21
 #define AS_REC_HANDSHAKE 22
+#define AS_REC_APPLICATION_DATA 23
+#define AS_REC_HEARTBEAT 24 /* RFC 6520 */
 #define AS_REC_MAX 16384 /* 2^14, the longest plaintext fragment */
 
 /* SSL 2.0 form of a ClientHello: RFC 5246 appendix E.2. */

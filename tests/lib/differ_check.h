@@ -82,8 +82,10 @@ static inline uint64_t differ_lost(const struct differ_ledger *l, const char *re
  * what is not, or NULL. */
 static inline const char *differ_truth(const struct as_handshake *hs, const struct differ_case *c)
 {
-	uint32_t flags = 0;
+	uint32_t flags = 0, end = AS_END_QUIET;
 
+	if (c->answer == ANSWER_NONE || c->answer == ANSWER_TLS12)
+		end = c->answer == ANSWER_NONE ? AS_END_TIMEOUT : AS_END_SERVER_HELLO;
 	if (c->answer != ANSWER_NONE)
 		flags |= AS_F_SERVER_HELLO;
 	if (c->answer == ANSWER_RETRY)
@@ -94,7 +96,7 @@ static inline const char *differ_truth(const struct as_handshake *hs, const stru
 		flags |= AS_F_SESSION_ID_ECHOED;
 	if (hs->flags != flags)
 		return "flags";
-	if (hs->end != (c->answer == ANSWER_NONE ? AS_END_TIMEOUT : AS_END_SERVER_HELLO))
+	if (hs->end != end)
 		return "end";
 	if (memcmp(hs->client_random, c->client_random, AS_RANDOM_LEN))
 		return "client_random";

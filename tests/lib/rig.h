@@ -38,6 +38,11 @@ static inline void twin_take(const uint8_t *bytes, uint32_t len, bool bare, uint
 	(void)now;
 }
 
+static inline void twin_press(bool pressed)
+{
+	(void)pressed;
+}
+
 static inline void twin_end(const struct native *n, const struct as_handshake *rec, uint32_t count)
 {
 	(void)n;
@@ -54,6 +59,7 @@ static inline int twin_report(void **state)
 
 /**
  * struct rig - an engine and what came out of it.
+ * @flows: room for handshakes in progress
  * @now: time of the last frame
  * @front: frames begin, instead of end, at the guard
  */
@@ -62,6 +68,7 @@ struct rig {
 	struct as_handshake *rec;
 	uint32_t count;
 	uint32_t room;
+	uint32_t flows;
 	uint64_t now;
 	bool front;
 	struct craft frame;
@@ -96,12 +103,34 @@ static inline uint8_t *rig_memory(void)
 	return room;
 }
 
+/* Records are told of after a ServerHello of TLS 1.3 only; each is of a type that can be
+ * (RFC 8446 section 5.1, RFC 6520), not too long, and what is not in use is zero. */
+static inline void rig_check_flight(const struct as_handshake *hs, const struct as_flight *f)
+{
+	bool goes_on = hs->flags & AS_F_SERVER_HELLO && hs->kind == AS_KIND_HANDSHAKE &&
+		       (hs->server_version == 0x0304 || hs->server_version >> 8 == 0x7f);
+
+	assert_true(goes_on || (!f->count && !(hs->flags & AS_F_GAP)));
+	assert_true(goes_on || (hs->end != AS_END_RECORDS && hs->end != AS_END_QUIET));
+	assert_true(f->count <= AS_FLIGHT_MAX);
+	assert_int_equal(f->pad[0] | f->pad[1] | f->pad[2], 0);
+	for (int i = 0; i < AS_FLIGHT_MAX; i++) {
+		if (i >= f->count) {
+			assert_int_equal(f->len[i] | f->type[i] | f->before[i], 0);
+			continue;
+		}
+		assert_in_range(f->type[i], 21, 24);
+		assert_in_range(f->len[i], 0, 16384 + 256);
+		assert_true(!i || f->before[i] >= f->before[i - 1]);
+	}
+}
+
 /* What holds for every record, whatever the frames were. */
 static inline void rig_check_record(const struct as_handshake *hs)
 {
 	assert_int_equal(hs->abi, AS_ABI);
 	assert_true(hs->kind == AS_KIND_HANDSHAKE || hs->kind == AS_KIND_ORPHAN);
-	assert_in_range(hs->end, AS_END_SERVER_HELLO, AS_END_EOF);
+	assert_in_range(hs->end, AS_END_SERVER_HELLO, AS_END_QUIET);
 	assert_true(hs->family == 4 || hs->family == 6);
 	assert_true(hs->sni_len <= AS_SNI_MAX);
 	assert_true(hs->alpn_len <= AS_ALPN_MAX);
@@ -116,6 +145,8 @@ static inline void rig_check_record(const struct as_handshake *hs)
 		assert_int_equal(hs->server_ns | hs->server_version | hs->cipher | hs->group |
 					 hs->server_ext | hs->selected_len,
 				 0);
+	rig_check_flight(hs, &hs->client_flight);
+	rig_check_flight(hs, &hs->server_flight);
 }
 
 static inline void rig_record(void *arg, const struct as_handshake *hs)
@@ -153,6 +184,7 @@ static inline struct rig *rig_new(uint32_t flows)
 	twin_begin(flows);
 	r = rig_at_work = calloc(1, sizeof(*r));
 	assert_non_null(r);
+	r->flows = flows;
 	r->native = native_new(flows, rig_record, r);
 	assert_non_null(r->native);
 	r->now = UINT64_C(1000000000);
@@ -170,6 +202,7 @@ static inline void rig_take(struct rig *r, const uint8_t *bytes, uint32_t len, b
 		memcpy(at, bytes, len);
 	if (bare)
 		frame.ethertype = len && bytes[0] >> 4 == 6 ? AS_ETH_P_IPV6 : AS_ETH_P_IPV4;
+	twin_press(native_in_flight(r->native) > r->flows / 2);
 	twin_take(at, len, bare, r->now);
 	native_frame(r->native, &frame);
 }
@@ -188,6 +221,12 @@ static inline void rig_wait(struct rig *r, uint64_t ns)
 
 	r->now += ns;
 	rig_take(r, none, sizeof(none), false);
+}
+
+/* No more records follow the ServerHello. */
+static inline void rig_quiet(struct rig *r)
+{
+	rig_wait(r, AS_RECORDS_NS);
 }
 
 /* As long as a hello may be incomplete; the engine looks four times a second. */
@@ -258,6 +297,21 @@ static inline const struct craft *rig_answer(uint32_t number)
 		&hello,
 		&(struct craft_hello){.random = craft_random(0x80000000 | number), .ext = &ext});
 	return &hello;
+}
+
+/* Hello 1 in @hello, made @len bytes long by an extension of padding (RFC 7685). */
+static inline void rig_long_hello(struct craft *hello, uint32_t len)
+{
+	const uint32_t rest = AS_HS_HLEN + 2 + 32 + 1 + 6 + 2 + 2 + 4 + 9;
+	static struct craft ext;
+
+	hello->len = ext.len = 0;
+	craft_number(&ext, 21, 2);
+	craft_number(&ext, len - rest, 2);
+	craft_zero(&ext, len - rest);
+	craft_alpn(&ext, BYTES("\x02h2"));
+	craft_client_hello(hello, &(struct craft_hello){.random = craft_random(1), .ext = &ext});
+	assert_int_equal(hello->len, AS_REC_HLEN + len);
 }
 
 static inline void rig_client_hello(struct rig *r, struct craft_conn *c, uint32_t number)

@@ -111,12 +111,12 @@ static inline void twin_forget(void)
 }
 
 /* Have the programs end this flow, as the agent does. */
-static inline void twin_expire(const struct as_flow *flow)
+static inline void twin_expire(const struct as_flow *flow, uint32_t end)
 {
 	struct {
 		uint8_t ethernet[AS_ETH_HLEN];
 		struct as_due due;
-	} __attribute__((packed)) packet = {.due = {.key = flow->key, .due = flow->due}};
+	} __attribute__((packed)) packet = {.due = {.key = flow->key, .due = flow->due, .end = end}};
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &packet,
 			    .data_size_in = sizeof(packet));
 	int fd = bpf_program__fd(twin.skel->progs.alpnscope_due);
@@ -124,7 +124,7 @@ static inline void twin_expire(const struct as_flow *flow)
 	assert_int_equal(bpf_prog_test_run_opts(fd, &opts), 0);
 }
 
-/* End the flows that are due by @now; returns when the next one will be. */
+/* End the flows that are due by @now, or (UINT64_MAX) all of them; returns when the next one will be. */
 static inline uint64_t twin_walk(uint64_t now)
 {
 	static struct as_tuple key[TWIN_FLOWS];
@@ -137,7 +137,8 @@ static inline uint64_t twin_walk(uint64_t now)
 	assert_true(!err || err == -ENOENT);
 	for (uint32_t i = 0; i < n; i++) {
 		if (flow[i].due <= now)
-			twin_expire(&flow[i]);
+			twin_expire(&flow[i],
+				    now == UINT64_MAX ? AS_END_EOF : AS_END_TIMEOUT);
 		else if (flow[i].due < next)
 			next = flow[i].due;
 	}
@@ -184,8 +185,8 @@ static inline void twin_clock(uint64_t now)
 	if (now < twin.due)
 		return;
 	next = twin.due ? twin_walk(now) : UINT64_MAX;
-	/* A flow that opens from now on waits this long. */
-	twin.due = next < now + AS_ANSWER_NS ? next : now + AS_ANSWER_NS;
+	/* A flow that opens or is answered from now on waits this long. */
+	twin.due = next < now + AS_RECORDS_NS ? next : now + AS_RECORDS_NS;
 }
 
 /* A new native engine begins, with room for @flows. */
@@ -291,13 +292,18 @@ static inline void twin_take(const uint8_t *bytes, uint32_t len, bool bare, uint
 	events_read(twin.events);
 }
 
+/* More than half of the table is in use, or no longer, as the agent would say. */
+static inline void twin_press(bool pressed)
+{
+	twin.skel->bss->pressed = pressed;
+}
+
 static inline int twin_order(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct as_handshake));
 }
 
-/* Records of the native engine in an order of their own. The end of a capture is native
- * only: for the programs those handshakes timed out. */
+/* Records of the native engine in an order of their own. */
 static inline struct as_handshake *twin_sorted(const struct as_handshake *rec, uint32_t count)
 {
 	struct as_handshake *copy = calloc(count + 1, sizeof(*copy));
@@ -305,8 +311,6 @@ static inline struct as_handshake *twin_sorted(const struct as_handshake *rec, u
 	assert_non_null(copy);
 	for (uint32_t i = 0; i < count; i++) {
 		copy[i] = rec[i];
-		if (copy[i].end == AS_END_EOF)
-			copy[i].end = AS_END_TIMEOUT;
 	}
 	qsort(copy, count, sizeof(*copy), twin_order);
 	return copy;

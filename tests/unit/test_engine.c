@@ -105,6 +105,8 @@ static void test_tls13(void **state)
 							 .session_id_len = 32,
 							 .ext = &ext});
 	rig_server(r, &c, hello.at, hello.len);
+	assert_int_equal(r->count, 0);
+	rig_quiet(r);
 	hs = rig_only(r);
 	assert_int_equal(hs->client_version, AS_TLS13);
 	assert_int_equal(hs->server_version, AS_TLS13);

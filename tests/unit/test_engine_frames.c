@@ -56,6 +56,15 @@ static void check_ends(const struct as_handshake *hs, const struct craft_conn *c
 }
 
 /* A handshake of @c inside @layers gives the one record that it gives without them. */
+/* Does an IP packet carry the segment's? */
+static bool has_outer_ip(const struct craft_layer *layers)
+{
+	for (int i = 0; i < STACK_LAYERS; i++)
+		if (layers[i].put == put_ipv4 || layers[i].put == put_ipv6)
+			return true;
+	return false;
+}
+
 static void check_inside(const char *name, const struct craft_layer *layers, struct craft_conn c)
 {
 	struct rig *r = rig_new(RIG_FLOWS);
@@ -67,6 +76,8 @@ static void check_inside(const char *name, const struct craft_layer *layers, str
 		fail_msg("%s around IPv%d: %u records", name, c.family, r->count);
 	check_ends(rig_only(r), &c);
 	assert_int_equal(r->rec[0].end, AS_END_SERVER_HELLO);
+	assert_int_equal(r->rec[0].flags,
+			 AS_F_SERVER_HELLO | (has_outer_ip(layers) ? AS_F_TUNNEL : 0));
 	RIG_NAMES(&r->rec[0], "a.example", "\x02h2\x08http/1.1", "\x02h2");
 	RIG_COUNTS(r, AS_HELLOS, 1, AS_RECORDS, 1);
 	rig_free(r);

@@ -8,7 +8,7 @@
 
 #include "rig.h"
 
-static struct craft hello, ext, part;
+static struct craft hello, part;
 
 /* The second segment never comes; the answer is then one whose hello was not seen. */
 static void test_unfinished(void **state)
@@ -84,20 +84,6 @@ static void test_answer_unfinished(void **state)
 	rig_free(r);
 }
 
-/* A hello of @len bytes, by an extension of padding (RFC 7685). */
-static void long_hello(uint32_t len)
-{
-	const uint32_t rest = AS_HS_HLEN + 2 + 32 + 1 + 6 + 2 + 2 + 4 + 9;
-
-	hello.len = ext.len = 0;
-	craft_number(&ext, 21, 2);
-	craft_number(&ext, len - rest, 2);
-	craft_zero(&ext, len - rest);
-	craft_alpn(&ext, BYTES("\x02h2"));
-	craft_client_hello(&hello, &(struct craft_hello){.random = craft_random(1), .ext = &ext});
-	assert_int_equal(hello.len, AS_REC_HLEN + len);
-}
-
 /* The longest hello is one record's worth: 2^14 bytes. */
 static void test_longest(void **state)
 {
@@ -108,7 +94,7 @@ static void test_longest(void **state)
 		struct rig *r = rig_new(RIG_FLOWS);
 		struct craft_conn c = craft_ipv4(1);
 
-		long_hello(lengths[i]);
+		rig_long_hello(&hello, lengths[i]);
 		rig_client(r, &c, hello.at, hello.len);
 		rig_server_hello(r, &c, 1);
 		RIG_NAMES(rig_only(r), "", "\x02h2", "\x02h2");
@@ -123,7 +109,7 @@ static void test_too_long(void **state)
 	struct craft_conn c = craft_ipv4(1);
 
 	(void)state;
-	long_hello(16385);
+	rig_long_hello(&hello, 16385);
 	/* A record of 2^14 bytes, and one with the last byte. */
 	part.len = 0;
 	craft_put(&part, "\x16\x03\x01\x40\x00", 5);

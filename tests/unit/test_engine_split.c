@@ -12,7 +12,7 @@
 #define RECORDS 64
 #define STREAM 16384
 
-static struct craft part, ext, hello;
+static struct craft part, hello;
 
 /* Send @from..@to-1 of @all, whose first byte has the number @seq. */
 static void piece(struct rig *r, const struct craft_conn *c, bool client, const struct craft *all,
@@ -207,19 +207,6 @@ static void test_conflict(void **state)
 	}
 }
 
-/* A hello of @len bytes, by an extension of padding (RFC 7685). */
-static void long_hello(uint32_t len)
-{
-	const uint32_t rest = AS_HS_HLEN + 2 + 32 + 1 + 6 + 2 + 2 + 4 + 9;
-
-	hello.len = ext.len = 0;
-	craft_number(&ext, 21, 2);
-	craft_number(&ext, len - rest, 2);
-	craft_zero(&ext, len - rest);
-	craft_alpn(&ext, BYTES("\x02h2"));
-	craft_client_hello(&hello, &(struct craft_hello){.random = craft_random(1), .ext = &ext});
-}
-
 /* 16 KiB with the record headers fit; the last byte may come first. */
 static void test_longest(void **state)
 {
@@ -231,7 +218,7 @@ static void test_longest(void **state)
 		struct craft_conn c = craft_ipv4(1);
 		uint32_t end = most + over + AS_REC_HLEN;
 
-		long_hello(most + over);
+		rig_long_hello(&hello, most + over);
 		rig_connect(r, &c);
 		for (uint32_t at = end; at; at -= at < 1000 ? at : 1000)
 			piece(r, &c, true, &hello, at < 1000 ? 0 : at - 1000, at);

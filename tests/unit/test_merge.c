@@ -297,6 +297,24 @@ static void roles(void **state)
 	assert_int_equal(role_of(&r->last, 1), ROLE_TRANSIT);
 }
 
+/* Inside a tunnel, whoever sends to it chooses the addresses; a socket is proof. */
+static void role_in_tunnel(void **state)
+{
+	struct rig *r = *state;
+	struct as_handshake a = seen(ANSWERED, ORIGINAL, T0);
+
+	a.flags |= AS_F_TUNNEL;
+	add(r, &a, T0);
+	flush(r);
+	assert_int_equal(role_of(&r->last, 3), ROLE_TRANSIT);
+	assert_int_equal(role_of(&r->last, 1), ROLE_TRANSIT);
+	memset(a.server_random, 1, 32);
+	a.server = owner(2, "nginx");
+	add(r, &a, T0);
+	flush(r);
+	assert_int_equal(role_of(&r->last, 3), ROLE_SERVER);
+}
+
 static void time_of_release(void **state)
 {
 	struct rig *r = *state;
@@ -328,6 +346,7 @@ int main(void)
 		cmocka_unit_test(three_copies),
 		cmocka_unit_test_setup_teardown(ended_at_other_times, setup, teardown),
 		cmocka_unit_test_setup_teardown(roles, setup, teardown),
+		cmocka_unit_test_setup_teardown(role_in_tunnel, setup, teardown),
 		cmocka_unit_test_setup_teardown(time_of_release, setup, teardown),
 	};
 

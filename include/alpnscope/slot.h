@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * slot.h - the slots in which hellos are collected: finding, taking and giving one up.
+ */
+#ifndef ALPNSCOPE_SLOT_H
+#define ALPNSCOPE_SLOT_H
+
+#include "track.h"
+
+/* Does it have bytes for the slot from @base on? */
+AS_INLINE int as_in_slot(const struct as_scratch *s, __u32 base)
+{
+	return s->pkt.seq - base < AS_STREAM_MAX || base - s->pkt.seq < s->pkt.avail;
+}
+
+/* Is it the slot of the packet's sender, or with @other of its receiver? A place may change
+ * hands at any time: what matters is decided under the lock. */
+AS_INLINE int as_slot_is(const struct as_slot *t, const struct as_scratch *s, __u32 other)
+{
+	return t->taken && t->from_lo == (s->pkt.from_lo ^ other) &&
+	       as_tuple_equal(&t->key, &s->pkt.key) && (other || as_in_slot(s, t->base));
+}
+
+/* Find that slot: 1 + its probe, or 0. */
+AS_STAGE int as_slot_find(AS_ENV *env, __u32 hook, __u32 other)
+{
+	const struct as_scratch *s = as_scratch(env, hook);
+
+	for (__u32 i = 0; s && i < AS_SLOT_PROBES; i++) {
+		const struct as_slot *t = as_slot(env, AS_FRESH(s->hash) + i);
+
+		if (t && as_slot_is(t, s, other))
+			return (int)i + 1;
+	}
+	return 0;
+}
+
+/* struct as_slot_end - what is left to say of a slot that was freed. */
+struct as_slot_end {
+	__u32 kind;
+	__u32 orphan;
+	__u32 begun;
+	__u32 cut;
+	__u32 hash;
+};
+
+/* Count a hello that ends incomplete, by what was seen of it. */
+AS_INLINE void as_slot_lost(AS_ENV *env, __u32 kind, __u32 orphan, __u32 begun, __u32 lost)
+{
+	if (kind == AS_SLOT_CLIENT_HELLO) {
+		as_count(env, AS_HELLOS);
+		as_count(env, lost);
+	} else if (kind == AS_SLOT_SERVER_HELLO) {
+		as_count(env, AS_ERR_SERVER_HELLO_SPLIT);
+		if (orphan) {
+			as_count(env, AS_ORPHANS);
+			as_count(env, AS_ORPHAN_LOST_UNREADABLE);
+		}
+	} else {
+		as_count(env, begun ? AS_ERR_HELLO_PREFIX : AS_ERR_GAP);
+	}
+}
+
+/* Free a slot, under its lock; @end: for as_slot_settle(). */
+AS_INLINE void as_slot_clear(struct as_slot *t, struct as_slot_end *end)
+{
+	t->taken = 0;
+	end->kind = t->kind;
+	end->orphan = t->orphan;
+	end->begun = !t->empty && t->present[0] & 1;
+	end->cut = t->cut;
+	end->hash = t->hash;
+}
+
+/* The slot was freed, and its hello is lost for the reason @lost, or is not if that is 0. */
+AS_INLINE void as_slot_settle(AS_ENV *env, const struct as_slot_end *end, __u32 lost)
+{
+	struct as_gate *gate = as_gate(env, end->hash);
+
+	if (gate)
+		as_add(&gate->slots, -1);
+	if (lost == AS_LOST_UNFINISHED && end->cut)
+		lost = AS_LOST_CUT;
+	if (lost)
+		as_slot_lost(env, end->kind, end->orphan, end->begun, lost);
+}
+
+/**
+ * as_slot_free - give a slot up.
+ * @key, @base: whose it must be, else nothing is done
+ * @lost: counter of a ClientHello that is lost by it; 0 when nothing is
+ * Returns not 0 when it was this call that did it.
+ */
+AS_INLINE int as_slot_free(AS_ENV *env, struct as_slot *t, const struct as_tuple *key, __u32 base,
+			   __u32 lost)
+{
+	struct as_slot_end end = {};
+	int mine;
+
+	as_lock(&t->lock);
+	mine = t->taken && t->base == base && as_tuple_equal(&t->key, key);
+	if (mine)
+		as_slot_clear(t, &end);
+	as_unlock(&t->lock);
+	if (mine)
+		as_slot_settle(env, &end, lost);
+	return mine;
+}
+
+/** as_slot_give_up - as as_slot_free(), whose ever it is, if it was taken @age ns ago or before. */
+AS_INLINE int as_slot_give_up(AS_ENV *env, struct as_slot *t, __u64 age, __u32 lost)
+{
+	__u64 now = as_time(env);
+	struct as_slot_end end = {};
+	int mine;
+
+	as_lock(&t->lock);
+	mine = t->taken && now - t->since >= age;
+	if (mine)
+		as_slot_clear(t, &end);
+	as_unlock(&t->lock);
+	if (mine)
+		as_slot_settle(env, &end, lost);
+	return mine;
+}
+
+/* Take the slot from @base on, if it is free: 1; 2 when it is this direction's, for another
+ * CPU was faster; else 0. */
+AS_INLINE int as_slot_try(AS_ENV *env, struct as_scratch *s, struct as_slot *t, __u32 base)
+{
+	__u64 now = as_time(env);
+	int is = 0;
+
+	as_lock(&t->lock);
+	if (!t->taken) {
+		is = 1;
+		t->key = s->pkt.key;
+		t->from_lo = s->pkt.from_lo;
+		t->hash = s->hash;
+		t->base = base;
+		t->have = 0;
+		t->flags = 0;
+		t->kind = AS_SLOT_UNKNOWN;
+		t->orphan = !s->in_flow;
+		t->cut = 0;
+		t->since = now;
+		t->empty = 1;
+		__asm__ volatile("" ::: "memory"); /* as_slot_find() looks without the lock */
+		t->taken = 1;
+	} else if (as_slot_is(t, s, 0)) {
+		is = 2;
+	}
+	as_unlock(&t->lock);
+	return is;
+}
+
+/* Take a slot that is free, or, in a second round, one whose hello has been incomplete for
+ * long: 1 + its probe, or 0. */
+AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 hook, __u32 base)
+{
+	struct as_gate *gate = as_gate(env, s->hash);
+	int is = 0;
+
+	if (!gate)
+		return 0;
+	as_add(&gate->slots, 1); /* raised first: more may come by before it is taken */
+	for (__u32 i = 0; i < 2 * AS_SLOT_PROBES; i++) {
+		struct as_slot *t = as_slot(env, AS_FRESH(s->hash) + i % AS_SLOT_PROBES);
+
+		if (!t)
+			continue;
+		if (i >= AS_SLOT_PROBES && t->taken)
+			as_slot_give_up(env, t, AS_SLOT_OLD_NS, AS_LOST_REASSEMBLY_FULL);
+		is = as_slot_try(env, s, t, base);
+		if (is == 1) {
+			as_unmark(gate, s->hash); /* only now: till then a piece is early */
+			as_stir(env);
+			return i % AS_SLOT_PROBES + 1;
+		}
+		if (is == 2)
+			break;
+	}
+	as_add(&gate->slots, -1);
+	return is ? (__u32)as_slot_find(env, hook, 0) : 0;
+}
+
+/**
+ * as_sweep - give up the hello that slot @number collects, if that has taken too long.
+ * @all: or in any case
+ * Returns not 0 when it goes on.
+ */
+AS_STAGE int as_sweep(AS_ENV *env, __u32 number, int all)
+{
+	struct as_slot *t = as_slot(env, number);
+
+	if (!t || !t->taken)
+		return 0;
+	return !as_slot_give_up(env, t, all ? 0 : AS_SLOT_NS, AS_LOST_UNFINISHED);
+}
+
+#endif
