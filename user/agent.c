@@ -292,9 +292,8 @@ static int start_book(struct agent *a)
 	a->pipe.identity = a->identity;
 	a->pipe.book = a->book;
 	a->pipe.aggregate = a->aggregate;
-	a->pipe.learn = learn_new(SERVICES_MAX);
-	if (!a->book || !a->aggregate || !a->identity || !a->pipe.learn ||
-	    pipeline_merge(&a->pipe) || pipeline_live(&a->pipe, a->loop))
+	if (!a->book || !a->aggregate || !a->identity || pipeline_merge(&a->pipe) ||
+	    pipeline_live(&a->pipe, a->loop))
 		return fail("out of memory");
 	return 0;
 }

@@ -14,7 +14,6 @@
 
 #define ERROR_MAX 512
 #define SERVICES_MAX 10000
-#define SERVERS_MAX 10000
 
 struct reader {
 	struct native *engine;
@@ -95,11 +94,9 @@ int read_capture(const struct options *opt)
 	r.engine = native_new(opt->flows, on_record, &r);
 	r.pipe = (struct pipeline){.identity = identity_new(NULL, NULL),
 				   .book = service_new(SERVICES_MAX),
-				   .learn = learn_new(SERVERS_MAX),
 				   .sink = on_event,
 				   .sink_arg = &r};
-	if (!r.engine || !r.pipe.identity || !r.pipe.book || !r.pipe.learn ||
-	    pipeline_merge(&r.pipe)) {
+	if (!r.engine || !r.pipe.identity || !r.pipe.book || pipeline_merge(&r.pipe)) {
 		log_error("out of memory");
 		goto out;
 	}

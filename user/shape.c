@@ -5,7 +5,6 @@
 
 #include "alpnscope/wire.h"
 
-#define APPLICATION_DATA 23 /* ContentType, RFC 8446 section 5.1 */
 #define MESSAGE 4 /* header of a handshake message: RFC 8446 section 4 */
 #define ALERT 2 /* RFC 8446 section 6 */
 #define CERTIFICATE_MIN 256 /* no flight with a chain and a signature is shorter */
@@ -76,7 +75,7 @@ static bool is_finished(const struct as_flight *f, unsigned int at, const struct
 	unsigned int n = MESSAGE + s->hash, len = f->len[at];
 
 	*grid = 1;
-	if (f->type[at] != APPLICATION_DATA)
+	if (f->type[at] != AS_REC_APPLICATION_DATA)
 		return false;
 	*padding = FLIGHT_PLAIN;
 	if (len == n + s->overhead)
@@ -105,7 +104,8 @@ static unsigned int server_flight(const struct as_handshake *hs)
 	unsigned int i;
 
 	for (i = 0; i < f->count && i < AS_FLIGHT_MAX; i++)
-		if (f->type[i] != APPLICATION_DATA || (!early && f->before[i] != f->before[0]))
+		if (f->type[i] != AS_REC_APPLICATION_DATA ||
+		    (!early && f->before[i] != f->before[0]))
 			break;
 	return i;
 }
@@ -142,7 +142,7 @@ static bool request_is_hidden(const struct as_handshake *hs, const struct suite 
 	if (f->server_app != FULL_FINISHED + 1)
 		return false;
 	for (unsigned int i = 0; i < c->count && i < AS_FLIGHT_MAX; i++) {
-		if (c->before[i] < f->server_app || c->type[i] != APPLICATION_DATA ||
+		if (c->before[i] < f->server_app || c->type[i] != AS_REC_APPLICATION_DATA ||
 		    c->len[i] == ALERT + s->overhead)
 			continue;
 		return !(hs->client_ext & AS_X_EARLY_DATA) &&
