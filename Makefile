@@ -18,7 +18,7 @@ BUILD_PACKAGES := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev z
 	libmicrohttpd-dev libmnl-dev libcap-ng-dev uthash-dev
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy-14 python3 \
-	python3-jsonschema openssl curl iproute2 nftables ethtool util-linux \
+	python3-jsonschema openssl curl iproute2 nftables ethtool util-linux wireshark-common \
 	$(if $(shell command -v node),,nodejs)
 PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
@@ -136,7 +136,7 @@ tests: all $(UNIT) $(PROG) $(FUZZ) $(BUILD)/tests/differ ## build the test progr
 test: test-deps ## install what the tests need, run every test (root for all of them)
 	+@$(MAKE) -s --no-print-directory tests
 	@tests/run $(UNIT) $(PROG) $(BUILD)/tests/differ tests/fuzz/test_fuzz.py \
-		tests/corpus/test_corpus.py $(LIVE)
+		tests/corpus/test_corpus.py tests/corpus/test_tls13.py $(LIVE)
 
 fuzz: deps ## every fuzzer for FUZZ_SECONDS (60) each; findings in build/fuzz/
 	$(call install_packages,$(FUZZ_PACKAGES))

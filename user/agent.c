@@ -363,6 +363,7 @@ static void finish(struct agent *a)
 		control_free(a->control);
 	identity_free(a->identity);
 	service_free(a->book);
+	learn_free(a->pipe.learn);
 	aggregate_free(a->aggregate);
 	merge_free(a->pipe.merge);
 	loop_free(a->loop);

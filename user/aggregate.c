@@ -189,6 +189,7 @@ static int count_side(struct aggregate *agg, const struct event *ev, const struc
 	by_evidence.port = 0;
 	by_evidence.version = ev->verdict.version;
 	by_evidence.evidence = (uint8_t)ev->verdict.evidence;
+	by_evidence.grade = (uint8_t)ev->verdict.grade;
 	handshake_labels(&id, ev);
 	handshakes = series_get(&agg->handshakes, agg->max_series, &id, sizeof(*handshakes));
 	evidence = series_get(&agg->evidence, agg->max_series, &by_evidence, sizeof(*evidence));

@@ -30,6 +30,7 @@ struct series_id {
 	uint8_t role;
 	uint8_t outcome;
 	uint8_t evidence;
+	uint8_t grade;
 	uint8_t peer_local;
 };
 
@@ -75,7 +76,7 @@ struct delay {
  * struct aggregate - read it freely, change it through aggregate_event only.
  * @max_series: how many series each table may bring before it overflows
  * @handshakes: by service, port, role, peer, offered, protocol, outcome
- * @evidence: by service, role, version, evidence
+ * @evidence: by service, role, version, evidence, grade
  * @services: by service, port, role; each is a struct service_series
  * @overflow: sides of events that were counted under AGGREGATE_OVERFLOW
  */

@@ -153,6 +153,7 @@ out:
 	native_free(r.engine);
 	merge_free(r.pipe.merge);
 	identity_free(r.pipe.identity);
+	learn_free(r.pipe.learn);
 	if (r.pipe.book)
 		service_free(r.pipe.book);
 	buf_free(&r.out.line);

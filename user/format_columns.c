@@ -216,6 +216,14 @@ static const char *result_color(enum outcome outcome, enum cause cause)
 	}
 }
 
+/* Inferred, and by less than an exact length; where there is room for it. */
+static void put_doubt(struct cell *c, const struct verdict *v)
+{
+	if (v->grade != GRADE_NONE && v->grade != GRADE_EXACT &&
+	    c->text.len + 2 <= (size_t)columns[RESULT].width)
+		buf_puts(&c->text, " ~");
+}
+
 static void result_cell(struct cell *c, const struct event *ev)
 {
 	enum cause cause = ev->side[0].cause;
@@ -224,9 +232,11 @@ static void result_cell(struct cell *c, const struct event *ev)
 	if (cause != CAUSE_NONE) {
 		buf_puts(&c->text, cause_is_fallback(cause) ? "!" : "");
 		buf_puts(&c->text, cause_name(cause));
+		put_doubt(c, &ev->verdict);
 		return;
 	}
 	buf_puts(&c->text, outcome_name(ev->verdict.outcome));
+	put_doubt(c, &ev->verdict);
 	if (ev->verdict.outcome != OUTCOME_FAILED)
 		return;
 	if (ev->hs->end == AS_END_ALERT)

@@ -146,7 +146,8 @@ static uint64_t decided_ns(const struct event *ev)
 
 	if (hs->kind == AS_KIND_ORPHAN || ev->verdict.outcome == OUTCOME_INCOMPLETE)
 		return 0;
-	if (ev->verdict.outcome != OUTCOME_REJECTED && ev->verdict.outcome != OUTCOME_FAILED)
+	if (ev->verdict.grade != GRADE_NONE ||
+	    (ev->verdict.outcome != OUTCOME_REJECTED && ev->verdict.outcome != OUTCOME_FAILED))
 		return hs->server_ns;
 	return hs->end == AS_END_ALERT || hs->end == AS_END_RST || hs->end == AS_END_FIN
 		       ? hs->end_ns
@@ -318,8 +319,9 @@ static void json_alpn(struct buf *b, const struct event *ev)
 {
 	const struct event_side *side = &ev->side[0];
 
-	buf_printf(b, ",\"alpn\":{\"outcome\":\"%s\",\"evidence\":\"%s\",\"grade\":null",
+	buf_printf(b, ",\"alpn\":{\"outcome\":\"%s\",\"evidence\":\"%s\",\"grade\":",
 		   outcome_name(ev->verdict.outcome), evidence_name(ev->verdict.evidence));
+	json_text(b, grade_name(ev->verdict.grade));
 	buf_printf(b, ",\"role\":\"%s\"", role_name(side->role));
 	json_expected(b, &side->expect);
 	buf_printf(b, ",\"fallback\":%s,\"cause\":", json_bool(cause_is_fallback(side->cause)));

@@ -78,7 +78,7 @@ static void write_evidence(const struct page *p, const struct aggregate *agg)
 		expo_sample(p->out, "alpn_handshake_evidence_total", "service_name", s->id.service,
 			    "role", role_name(s->id.role), "tls_version",
 			    version_label(s->id.version), "evidence", evidence_name(s->id.evidence),
-			    "grade", "none", NULL);
+			    "grade", s->id.grade ? grade_name(s->id.grade) : "none", NULL);
 		expo_number(p->out, s->count);
 	}
 }

@@ -8,6 +8,7 @@
 #include "log.h"
 
 #define MS 1000000ULL
+#define SERVERS_MAX 10000 /* whose TLS 1.3 flights are remembered */
 #define TIMER_MIN_MS 10 /* what is due soon after the first one waits for it */
 
 static int64_t clock_ns(clockid_t id)
@@ -54,6 +55,7 @@ static void judge(void *arg, const struct merged *m)
 	ev.wall_ns = (int64_t)hs->hello_ns + p->wall_offset;
 	snprintf(ev.ifname, sizeof(ev.ifname), "%s", name ? name : "");
 	verdict_outcome(hs, &ev.verdict);
+	learn_verdict(p->learn, hs, &ev.verdict);
 	identity_sides(p->identity, &ev);
 	for (unsigned int i = 0; i < ev.side_count; i++)
 		expect(p, &ev, &ev.side[i]);
@@ -68,7 +70,8 @@ static void judge(void *arg, const struct merged *m)
 int pipeline_merge(struct pipeline *p)
 {
 	p->merge = merge_new(judge, p);
-	return p->merge ? 0 : -ENOMEM;
+	p->learn = learn_new(SERVERS_MAX);
+	return p->merge && p->learn ? 0 : -ENOMEM;
 }
 
 /* Have the timer fire when the next one is due, @wait ns from now; 0 stops it. */

@@ -6,12 +6,14 @@
 #include "aggregate.h"
 #include "event.h"
 #include "identity.h"
+#include "learn.h"
 #include "loop.h"
 #include "merge.h"
 #include "service.h"
 
 /**
  * struct pipeline - what a record goes through. The caller owns the parts.
+ * @learn: what is known of servers' TLS 1.3 flights; made by pipeline_merge()
  * @aggregate: NULL when nobody asks for counters
  * @merge: made by pipeline_merge()
  * @wall_offset: what to add to a record's times for CLOCK_REALTIME, ns
@@ -25,6 +27,7 @@
 struct pipeline {
 	struct identity *identity;
 	struct service_book *book;
+	struct learn_book *learn;
 	struct aggregate *aggregate;
 	struct merge *merge;
 	int64_t wall_offset;
@@ -40,7 +43,8 @@ struct pipeline {
 	uint64_t counted;
 };
 
-/** pipeline_merge - make @p->merge, of which @p is then a part: it must not move. 0 or -ENOMEM. */
+/** pipeline_merge - make @p->merge and @p->learn; @p must not move then. 0 or -ENOMEM: the caller
+ * frees what there is in either case. */
 int pipeline_merge(struct pipeline *p);
 
 /**

@@ -257,6 +257,13 @@ static struct observed *add_observed(struct service_book *book, const uint8_t *k
 	return o;
 }
 
+/* What is learned stays, so it must not come from a guess. */
+static bool is_sound(const struct verdict *v)
+{
+	return v->evidence == EVIDENCE_SERVER_HELLO ||
+	       (v->evidence == EVIDENCE_RECORD_LENGTH && v->grade == GRADE_EXACT);
+}
+
 void service_learn(struct service_book *book, const struct service_key *key,
 		   const struct verdict *v)
 {
@@ -265,8 +272,8 @@ void service_learn(struct service_book *book, const struct service_key *key,
 	struct observed *o;
 	size_t len;
 
-	if (v->outcome != OUTCOME_NEGOTIATED || v->evidence != EVIDENCE_SERVER_HELLO ||
-	    family == ALPN_OTHER || v->chosen.len >= EXPECT_NAME_MAX)
+	if (v->outcome != OUTCOME_NEGOTIATED || !is_sound(v) || family == ALPN_OTHER ||
+	    v->chosen.len >= EXPECT_NAME_MAX)
 		return;
 	len = pack_key(key, packed);
 	o = len ? find_observed(book, packed, len) : NULL;

@@ -62,7 +62,8 @@ void service_expectation(const struct service_book *book, const struct service_k
 
 /**
  * service_learn - remember that @key has itself chosen @v's protocol, when it is a
- * better HTTP family than any it chose before (certain evidence only). Other
+ * better HTTP family than any it chose before (evidence that is certain, or
+ * inferred with GRADE_EXACT, only: a wrong lesson would stay). Other
  * outcomes and other protocols teach nothing.
  */
 void service_learn(struct service_book *book, const struct service_key *key,

@@ -84,6 +84,46 @@ static void judge_selected(const struct as_handshake *hs, struct verdict *v)
 	decide(v, alone && offered ? OUTCOME_NEGOTIATED : OUTCOME_VIOLATION, EVIDENCE_SERVER_HELLO);
 }
 
+void verdict_infer(struct verdict *v, const struct inference *i)
+{
+	static const enum outcome outcomes[] = {
+		[ANSWER_UNKNOWN] = OUTCOME_UNDETERMINED,
+		[ANSWER_NONE] = OUTCOME_IGNORED,
+		[ANSWER_NAME] = OUTCOME_NEGOTIATED,
+		[ANSWER_REFUSED] = OUTCOME_REJECTED,
+	};
+
+	decide(v, outcomes[i->answer], i->evidence);
+	v->grade = i->grade;
+	v->has_chosen = i->answer == ANSWER_NAME;
+	v->chosen = i->name;
+}
+
+struct inference verdict_inference(const struct verdict *v)
+{
+	struct inference i = {.evidence = v->evidence, .grade = v->grade, .name = v->chosen};
+
+	if (v->grade == GRADE_NONE)
+		return (struct inference){0};
+	i.answer = v->outcome == OUTCOME_NEGOTIATED ? ANSWER_NAME
+		   : v->outcome == OUTCOME_IGNORED  ? ANSWER_NONE
+						    : ANSWER_REFUSED;
+	return i;
+}
+
+/* TLS 1.3 encrypts the choice; what part of an offer is missing could be it. */
+static void judge_encrypted(const struct as_handshake *hs, struct verdict *v)
+{
+	struct inference i = {0};
+	struct flight f;
+
+	if (v->version == AS_TLS13 && !v->offer_truncated) {
+		flight_shape(hs, &f);
+		i = evidence_infer(hs, &v->offered, &f);
+	}
+	verdict_infer(v, &i);
+}
+
 static void judge_answered(const struct as_handshake *hs, struct verdict *v)
 {
 	bool in_clear = v->version != 0 && v->version <= AS_TLS12;
@@ -94,7 +134,9 @@ static void judge_answered(const struct as_handshake *hs, struct verdict *v)
 		decide(v, OUTCOME_REJECTED, EVIDENCE_ALERT);
 	else if (v->has_offer && in_clear)
 		decide(v, OUTCOME_IGNORED, EVIDENCE_SERVER_HELLO);
-	else if (v->has_offer || (!in_clear && hs->client_ext & AS_X_ECH))
+	else if (v->has_offer)
+		judge_encrypted(hs, v);
+	else if (!in_clear && hs->client_ext & AS_X_ECH)
 		decide(v, OUTCOME_UNDETERMINED, EVIDENCE_NONE);
 	else
 		decide(v, OUTCOME_NOT_OFFERED, EVIDENCE_CLIENT_HELLO);
@@ -272,13 +314,6 @@ static const char *const outcome_names[OUTCOME_COUNT] = {
 	[OUTCOME_VIOLATION] = "violation",
 };
 
-static const char *const evidence_names[EVIDENCE_COUNT] = {
-	[EVIDENCE_NONE] = "none",
-	[EVIDENCE_CLIENT_HELLO] = "client_hello",
-	[EVIDENCE_SERVER_HELLO] = "server_hello",
-	[EVIDENCE_ALERT] = "alert",
-};
-
 static const char *const cause_names[CAUSE_COUNT] = {
 	[CAUSE_SERVER_DECLINED] = "server_declined",
 	[CAUSE_SERVER_NO_ALPN] = "server_no_alpn",
@@ -296,11 +331,6 @@ static const char *const role_names[ROLE_COUNT] = {
 const char *outcome_name(enum outcome outcome)
 {
 	return outcome_names[outcome];
-}
-
-const char *evidence_name(enum evidence evidence)
-{
-	return evidence_names[evidence];
 }
 
 const char *cause_name(enum cause cause)

@@ -8,6 +8,7 @@
 
 #include "alpn.h"
 #include "alpnscope/handshake.h"
+#include "evidence.h"
 
 enum outcome {
 	OUTCOME_NEGOTIATED, /* the server chose one of the offered protocols */
@@ -19,14 +20,6 @@ enum outcome {
 	OUTCOME_UNDETERMINED, /* answered, but the choice could not be known */
 	OUTCOME_VIOLATION, /* chose what was not offered, more than one, or nothing */
 	OUTCOME_COUNT
-};
-
-enum evidence {
-	EVIDENCE_NONE,
-	EVIDENCE_CLIENT_HELLO, /* there was nothing to choose from */
-	EVIDENCE_SERVER_HELLO, /* read in clear */
-	EVIDENCE_ALERT,
-	EVIDENCE_COUNT
 };
 
 enum cause {
@@ -63,6 +56,7 @@ struct expectation {
 
 /**
  * struct verdict - the judgement of one handshake.
+ * @grade: GRADE_NONE when the evidence is certain
  * @has_offer: the ClientHello was seen and had an ALPN extension
  * @offered: its names; pointers into the record
  * @offer_truncated: names may be missing at the end of `offered`
@@ -78,6 +72,7 @@ struct expectation {
 struct verdict {
 	enum outcome outcome;
 	enum evidence evidence;
+	enum grade grade;
 	bool has_offer;
 	struct alpn_list offered;
 	bool offer_truncated;
@@ -95,11 +90,20 @@ struct verdict {
  * An alert, RST or FIN decides only while no choice has been seen. An orphan is
  * `incomplete` even when its ServerHello names a protocol: what was offered is not
  * known. Up to TLS 1.2 the choice, or its absence, is read from ServerHello (RFC 7301
- * section 3.1). In TLS 1.3 it is encrypted (RFC 8446 section 4.3.1), so an offer is
- * `undetermined` unless an old stack shows its choice in ServerHello; so is the
- * absence of an offer under ECH, where the inner hello may have one.
+ * section 3.1). In TLS 1.3 it is encrypted (RFC 8446 section 4.3.1), unless an old stack
+ * shows its choice in ServerHello: it is inferred (evidence.h), or `undetermined`; so is
+ * the absence of an offer under ECH, where the inner hello may have one.
  */
 void verdict_outcome(const struct as_handshake *hs, struct verdict *v);
+
+/**
+ * verdict_infer - let @v, of an offer in TLS 1.3, say what was inferred of the server's choice.
+ * @i: ANSWER_UNKNOWN makes it `undetermined`
+ */
+void verdict_infer(struct verdict *v, const struct inference *i);
+
+/** verdict_inference - what @v says by inference: what verdict_infer() was given. */
+struct inference verdict_inference(const struct verdict *v);
 
 /**
  * verdict_cause - was the outcome worse than @e, and by whose doing?
@@ -136,7 +140,6 @@ const char *verdict_protocol_label(const struct verdict *v);
 
 /** The names that events and metrics use, e.g. "negotiated"; static strings. */
 const char *outcome_name(enum outcome outcome);
-const char *evidence_name(enum evidence evidence);
 /** cause_name - e.g. "server_declined"; NULL for CAUSE_NONE. */
 const char *cause_name(enum cause cause);
 const char *role_name(enum role role);

@@ -25,7 +25,7 @@ PLAN = (
     (8443, 120, None, "1.2", (None, "1.2"), ("none", "none", "not_offered")),
     (8443, 100, ["foo"], "1.2", "refused", ("other", "unknown", "rejected")),
     (8443, 60, H1, "1.3", "failed", ("http/1.1", "unknown", "failed")),
-    (8446, 79, H2, "1.3", ("h2", "1.3"), ("h2", "unknown", "undetermined")),
+    (8446, 79, H2, "1.3", ("h2", "1.3"), ("h2", "h2", "negotiated")),
 )
 TOTAL = 1009
 WORKERS = 8
