@@ -116,7 +116,8 @@ static inline void twin_expire(const struct as_flow *flow, uint32_t end)
 	struct {
 		uint8_t ethernet[AS_ETH_HLEN];
 		struct as_due due;
-	} __attribute__((packed)) packet = {.due = {.key = flow->key, .due = flow->due, .end = end}};
+	} __attribute__((packed))
+	packet = {.due = {.key = flow->key, .due = flow->due, .end = end}};
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &packet,
 			    .data_size_in = sizeof(packet));
 	int fd = bpf_program__fd(twin.skel->progs.alpnscope_due);
@@ -137,8 +138,7 @@ static inline uint64_t twin_walk(uint64_t now)
 	assert_true(!err || err == -ENOENT);
 	for (uint32_t i = 0; i < n; i++) {
 		if (flow[i].due <= now)
-			twin_expire(&flow[i],
-				    now == UINT64_MAX ? AS_END_EOF : AS_END_TIMEOUT);
+			twin_expire(&flow[i], now == UINT64_MAX ? AS_END_EOF : AS_END_TIMEOUT);
 		else if (flow[i].due < next)
 			next = flow[i].due;
 	}
