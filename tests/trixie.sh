@@ -19,10 +19,17 @@ if [ -f "$root/done" ]; then
 fi
 
 # The mirror that the host uses for Debian, without any other archive of its lists.
-# shellcheck disable=SC2016 # apt expands it
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' |
-	head -n 1)
-mirror=${mirror:-http://deb.debian.org/debian}
+debian() {
+	# shellcheck disable=SC2016 # apt expands it
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' |
+		head -n 1
+}
+mirror=$(debian)
+if [ -z "$mirror" ]; then # without lists apt does not know whose archive is whose
+	apt-get update -qq || fail "apt-get update failed. Next: is the mirror reachable?"
+	mirror=$(debian)
+fi
+[ -n "$mirror" ] || fail "no archive of Debian among apt's sources. Next: add one"
 
 echo "unpacking under $root (nothing is installed): openssl of Debian 13, from $mirror"
 rm -rf "$root"

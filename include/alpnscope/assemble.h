@@ -267,6 +267,26 @@ AS_INLINE void as_slot_set_kind(struct as_slot *t, const struct as_scratch *s)
 	as_unlock(&t->lock);
 }
 
+/**
+ * as_v2_random - the random of a ClientHello in SSL 2.0 form: RFC 5246 appendix E.2.
+ * @b: what follows its version; the lengths were checked by as_record_v2()
+ * @to: the challenge, right-justified in AS_RANDOM_LEN bytes, zeros ahead of it; for the
+ *      verifier twice as many must be there
+ */
+AS_INLINE void as_v2_random(const struct as_bytes *b, __u8 *to)
+{
+	__u32 at = 6 + as_word(b, 0) + as_word(b, 2);
+	__u32 n = as_word(b, 4) - 1, zeros = AS_RANDOM_LEN - 1 - n;
+
+	AS_MEMSET(to, 0, AS_RANDOM_LEN);
+	as_barrier(at);
+	as_barrier(n);
+	as_barrier(zeros);
+	if (at < AS_HELLO_MAX)
+		as_move(to + (zeros & (AS_RANDOM_LEN - 1)), b->at + at,
+			(n & (AS_RANDOM_LEN - 1)) + 1);
+}
+
 /* The random of the hello in scratch.bytes, as far as that is there. */
 AS_INLINE void as_flat_random(struct as_scratch *s)
 {

@@ -376,26 +376,6 @@ AS_INLINE int as_client_hello(const struct as_bytes *b, struct as_hello *h, stru
 	return err ? err : as_client_extensions(b, h, hs);
 }
 
-/**
- * as_v2_random - the random of a ClientHello in SSL 2.0 form: RFC 5246 appendix E.2.
- * @b: what follows its version; the lengths were checked by as_record_v2()
- * @to: the challenge, right-justified in AS_RANDOM_LEN bytes, zeros ahead of it; for the
- *      verifier twice as many must be there
- */
-AS_INLINE void as_v2_random(const struct as_bytes *b, __u8 *to)
-{
-	__u32 at = 6 + as_word(b, 0) + as_word(b, 2);
-	__u32 n = as_word(b, 4) - 1, zeros = AS_RANDOM_LEN - 1 - n;
-
-	AS_MEMSET(to, 0, AS_RANDOM_LEN);
-	as_barrier(at);
-	as_barrier(n);
-	as_barrier(zeros);
-	if (at < AS_HELLO_MAX)
-		as_move(to + (zeros & (AS_RANDOM_LEN - 1)), b->at + at,
-			(n & (AS_RANDOM_LEN - 1)) + 1);
-}
-
 /* SHA-256("HelloRetryRequest"), RFC 8446 section 4.1.3. */
 AS_INLINE int as_is_retry(const __u8 *random)
 {
