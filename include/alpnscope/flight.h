@@ -124,7 +124,7 @@ AS_INLINE void as_add_heads(struct as_flow *f, const struct as_scratch *s, int c
 
 /* Is there nothing more to wait for? Returns enum as_end, 0 while there is. Under the flow's
  * lock. */
-AS_INLINE __u32 as_is_enough(const struct as_flow *f, const struct as_packet *p, int client,
+AS_INLINE __u32 as_is_enough(struct as_flow *f, const struct as_packet *p, int client,
 			     int pressed)
 {
 	const struct as_side *side = client ? &f->client_side : &f->server_side;
@@ -140,11 +140,12 @@ AS_INLINE __u32 as_is_enough(const struct as_flow *f, const struct as_packet *p,
 		return AS_END_RECORDS;
 	if (p->flags & AS_TCP_RST)
 		return AS_END_RST;
-	/* Behind a hole it decides nothing: there may be records in what is missing. */
+	/* Behind a hole it decides nothing: there may be records in what is missing. And when one
+	 * side has said all, the other may still say how it parts (GOAWAY, close_notify). */
 	if (p->flags & AS_TCP_FIN &&
 	    (!side->on || as_in_window(p->seq + p->payload_len, side->place)))
-		return AS_END_FIN;
-	return 0;
+		f->fins |= client ? 2 : 1;
+	return f->fins == 3 ? AS_END_FIN : 0;
 }
 
 /* Does the segment belong to the flow? The first one may be a SYN (RFC 7413). */

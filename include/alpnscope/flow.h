@@ -73,6 +73,7 @@ struct as_side {
  * @next_known: 0 when it did not
  * @client_next: behind the record in which the ClientHello ends
  * @after: encrypted records of the client that came after one of the server
+ * @fins: whose FIN came, in its place: 1 the server's, 2 the client's
  * @alerted: an alert in clear ended it
  * @session_id: the client's, padded with zeros
  */
@@ -89,6 +90,8 @@ struct as_flow {
 	__u32 client_next;
 	__u32 after;
 	__u32 alerted;
+	__u32 fins;
+	__u32 pad;
 	struct as_side client_side;
 	struct as_side server_side;
 	__u8 session_id[AS_SESSION_ID_MAX];

@@ -246,7 +246,7 @@ static void test_reuse(void **state)
 
 /* ---- ends ---- */
 
-/* The other end closes, or this one does, in its place. */
+/* One end closes, in its place, and then the other one. */
 static void test_fin(void **state)
 {
 	(void)state;
@@ -256,7 +256,9 @@ static void test_fin(void **state)
 
 		put_record(&out, 23, 53);
 		rig_send(r, &c, client, AS_TCP_FIN | AS_TCP_ACK, out.at, out.len);
-		ended(r, AS_END_FIN, client ? AS_F_END_CLIENT : 0);
+		assert_int_equal(r->count, 0);
+		rig_send(r, &c, !client, AS_TCP_FIN | AS_TCP_ACK, NULL, 0);
+		ended(r, AS_END_FIN, client ? 0 : AS_F_END_CLIENT);
 		if (client)
 			WANT(&rig_only(r)->client_flight, {23, 53, 4});
 		else
@@ -275,7 +277,8 @@ static void test_fin_at_once(void **state)
 	out.len = 0;
 	put_flight();
 	rig_send(r, &c, false, AS_TCP_FIN | AS_TCP_ACK, out.at, out.len);
-	WANT(&ended(r, AS_END_FIN, 0)->server_flight, FLIGHT);
+	rig_send(r, &c, true, AS_TCP_FIN | AS_TCP_ACK, NULL, 0);
+	WANT(&ended(r, AS_END_FIN, AS_F_END_CLIENT)->server_flight, FLIGHT);
 	rig_free(r);
 }
 
