@@ -124,8 +124,7 @@ AS_INLINE void as_add_heads(struct as_flow *f, const struct as_scratch *s, int c
 
 /* Is there nothing more to wait for? Returns enum as_end, 0 while there is. Under the flow's
  * lock. */
-AS_INLINE __u32 as_is_enough(struct as_flow *f, const struct as_packet *p, int client,
-			     int pressed)
+AS_INLINE __u32 as_is_enough(struct as_flow *f, const struct as_packet *p, int client, int pressed)
 {
 	const struct as_side *side = client ? &f->client_side : &f->server_side;
 	__u32 after = AS_FRESH(f->after);
