@@ -19,7 +19,7 @@ BUILD_PACKAGES := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev z
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy-14 python3 \
 	python3-jsonschema openssl curl iproute2 nftables ethtool util-linux wireshark-common \
-	$(if $(shell command -v node),,nodejs)
+	$(if $(shell command -v node),,nodejs) $(if $(shell command -v javac),,openjdk-17-jdk-headless)
 PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -DALPNSCOPE_VERSION='"$(VERSION)"'

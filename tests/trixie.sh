@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Unpacks the openssl of Debian 13 (3.5: post-quantum key shares by default) with its own C
-# library under build/trixie/, once. Nothing is installed, and the host's lists of packages stay as
-# they are. It is run as build/trixie/bin/openssl-3.5.
+# Unpacks openssl (3.5: post-quantum key shares by default), servers that use it and one of Go 1.24
+# from Debian 13, with their own C library, under build/trixie/, once. Nothing is installed, and the
+# host's lists of packages stay as they are. They are run as build/trixie/bin/NAME.
 set -eu
 
 root=build/trixie
+packages="openssl nginx haproxy apache2-bin caddy"
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 fail() {
@@ -14,7 +15,7 @@ fail() {
 	exit 1
 }
 
-if [ -f "$root/done" ]; then
+if [ "$(cat "$root/done" 2>/dev/null)" = "$packages" ]; then
 	exit 0
 fi
 
@@ -31,7 +32,7 @@ if [ -z "$mirror" ]; then # without lists apt does not know whose archive is who
 fi
 [ -n "$mirror" ] || fail "no archive of Debian among apt's sources. Next: add one"
 
-echo "unpacking under $root (nothing is installed): openssl of Debian 13, from $mirror"
+echo "unpacking under $root (nothing is installed): $packages of Debian 13, from $mirror"
 rm -rf "$root"
 mkdir -p "$root/lists/partial" "$root/archives/partial" "$root/fs"
 echo "deb [signed-by=$keyring] $mirror trixie main" >"$root/sources.list"
@@ -45,24 +46,31 @@ apt() {
 		-o Dir::Cache::srcpkgcache= "$@" >>"$root/apt.log" 2>&1
 }
 
-if ! { apt update && apt install --download-only --no-install-recommends openssl; }; then
+# shellcheck disable=SC2086 # a list of words
+if ! { apt update && apt install --download-only --no-install-recommends $packages; }; then
 	cat "$root/apt.log" >&2
-	fail "apt could not get openssl of trixie from $mirror. Next: is the mirror reachable?"
+	fail "apt could not get $packages of trixie from $mirror. Next: is the mirror reachable?"
 fi
 for deb in "$root"/archives/*.deb; do
 	dpkg -x "$deb" "$root/fs" || fail "$deb could not be unpacked. Next: rm -r $root, try again"
 done
 rm -rf "$root/archives" "$root/lists"
 
-# Its own loader runs it: the host's is too old. The host's configuration is not for it.
+# Their own loader runs them: the host's is too old. The host's configuration is not for them.
 mkdir "$root/bin"
-cat >"$root/bin/openssl-3.5" <<'EOT'
+run_as() {
+	cat >"$root/bin/$1" <<EOT
 #!/bin/sh
-fs=${0%/*}/../fs
-for loader in "$fs"/usr/lib/*-linux-gnu*/ld-linux-*.so.*; do
-	OPENSSL_CONF=/dev/null exec "$loader" --library-path "${loader%/*}" "$fs/usr/bin/openssl" "$@"
+fs=\${0%/*}/../fs
+for loader in "\$fs"/usr/lib/*-linux-gnu*/ld-linux-*.so.*; do
+	OPENSSL_CONF=/dev/null exec "\$loader" --library-path "\${loader%/*}" "\$fs/usr/$2" "\$@"
 done
 EOT
-chmod +x "$root/bin/openssl-3.5"
+	chmod +x "$root/bin/$1"
+}
+run_as openssl-3.5 bin/openssl
+for server in sbin/nginx sbin/haproxy sbin/apache2 bin/caddy; do
+	run_as "${server#*/}-trixie" $server
+done
 "$root/bin/openssl-3.5" version >/dev/null || fail "it does not run. Next: rm -r $root, try again"
-: >"$root/done"
+printf '%s\n' "$packages" >"$root/done"

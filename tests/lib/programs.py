@@ -9,13 +9,15 @@ import tap
 
 ROOT = os.path.join(tap.BUILD, "testroot", "fs")
 TRIXIE = os.path.join(tap.BUILD, "trixie")
-_LIBRARIES = [d for pattern in ("usr/lib/*-linux-gnu", "lib/*-linux-gnu")
+_LIBRARIES = [d for pattern in ("usr/lib/*-linux-gnu", "lib/*-linux-gnu",
+                                "usr/lib/*-linux-gnu/pulseaudio")
               for d in glob.glob(os.path.join(ROOT, pattern))]
 
 
 def find(name):
     """The argv[0] of a program."""
-    for directory in (f"{ROOT}/usr/bin", f"{ROOT}/usr/sbin", f"{TRIXIE}/bin"):
+    for directory in (f"{ROOT}/usr/lib/chromium", f"{ROOT}/usr/bin", f"{ROOT}/usr/sbin",
+                      f"{TRIXIE}/bin"):
         path = os.path.join(directory, name)
         if os.access(path, os.X_OK):
             return path
@@ -33,6 +35,8 @@ def env(name):
     return result
 
 
-def apache_modules():
+def apache_modules(program="apache2"):
+    if program == "apache2-trixie":
+        return os.path.join(TRIXIE, "fs/usr/lib/apache2/modules")
     unpacked = os.path.join(ROOT, "usr/lib/apache2/modules")
     return unpacked if os.path.isdir(unpacked) else "/usr/lib/apache2/modules"
