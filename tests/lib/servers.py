@@ -34,12 +34,15 @@ class Server:
     def start(self):
         with open(self.log, "ab") as log:
             self.process = self.namespace.spawn([programs.find(self.program), *self.args()],
-                                                env=programs.env(self.program), cwd=self.dir,
+                                                env=self.env(), cwd=self.dir,
                                                 stdout=log, stderr=log)
         net.wait_listening(self.namespace, self.port, self.process, self.log)
 
     def args(self):
         raise NotImplementedError
+
+    def env(self):
+        return programs.env(self.program)
 
     def file(self, name, text):
         path = os.path.join(self.dir, name)
@@ -111,9 +114,10 @@ class Haproxy(Server):
     """haproxy; its log is `client_port alpn protocol server_name`."""
 
     program = "haproxy"
+    no_alpn = ""  # the word for it: without one there is none before haproxy 2.8
 
     def args(self):
-        alpn = f" alpn {','.join(self.alpn)}" if self.alpn else ""
+        alpn = f" alpn {','.join(self.alpn)}" if self.alpn else self.no_alpn
         conf = self.file("haproxy.cfg", f"""
 global
 	log stdout format raw local0
@@ -139,7 +143,7 @@ class Apache(Server):
     program = "apache2"
 
     def args(self):
-        modules = programs.apache_modules()
+        modules = programs.apache_modules(self.program)
         load = "\n".join(f"LoadModule {m}_module {modules}/mod_{m}.so" for m in
                          ("mpm_event", "authz_core", "ssl", "http2", "alias"))
         protocols = " ".join("+TLSv" + v for v in self.versions)
