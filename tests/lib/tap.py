@@ -37,6 +37,12 @@ def diagnose(text):
         print("#", line)
 
 
+def show(text):
+    """What was measured: tests/run prints it whether the tests pass or not."""
+    for line in str(text).splitlines():
+        print("#:", line)
+
+
 def _one(number, test, on_failure):
     name = " ".join((test.__doc__ or test.__name__).split())
     try:
