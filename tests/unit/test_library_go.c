@@ -139,6 +139,59 @@ static void garbage_ends(void **state)
 	}
 }
 
+/* What objdump makes of the bytes from @from on, in the file @path: has it @expected? */
+static bool is_code(const char *path, uint64_t from, unsigned int bytes, const char *expected)
+{
+	char command[512], line[256];
+	bool found = false;
+	FILE *p;
+
+	snprintf(command, sizeof(command),
+		 "objdump -D -b binary -m i386:x86-64 --no-show-raw-insn --start-address=%#llx "
+		 "--stop-address=%#llx %s",
+		 (unsigned long long)from, (unsigned long long)from + bytes, path);
+	p = popen(command, "re"); /* NOLINT: a fixed path */
+	assert_non_null(p);
+	while (fgets(line, sizeof(line), p))
+		found |= strstr(line, expected) != NULL;
+	pclose(p);
+	return found;
+}
+
+/* Before Go 1.21 the stack pointer is set last, with a number of one or four bytes; then rbp. */
+static bool gives_frame_back(const char *path, uint64_t end)
+{
+	return is_code(path, end - 1, 1, "pop    %rbp") || is_code(path, end - 4, 4, ",%rsp") ||
+	       is_code(path, end - 7, 7, ",%rsp");
+}
+
+/* A real one, stripped: Go's functions begin by comparing the stack with what g (r14) allows, and
+ * these end by giving their frame back. */
+static void prometheus_is_read(void **state)
+{
+	static const char path[] = "build/testroot/fs/usr/bin/prometheus";
+	struct library_look l;
+	char why[256] = "";
+
+	(void)state;
+	if (access(path, R_OK)) {
+		print_message("%s is not there; tests/testroot.sh gets it\n", path);
+		skip();
+	}
+	assert_int_equal(library_look(path, &l, why, sizeof(why)), 0);
+	assert_int_equal(l.kind, LIBRARY_GO);
+	assert_true(is_code(path, l.go.server_hello_in, 16, "0x10(%r14)"));
+	assert_true(is_code(path, l.go.extensions_in, 16, "0x10(%r14)"));
+	assert_true(l.go.server_hello_out[0] && l.go.extensions_out[0]);
+	for (unsigned int i = 0; i < 2 * LIBRARY_RETS; i++) {
+		uint64_t at = i < LIBRARY_RETS ? l.go.server_hello_out[i]
+					       : l.go.extensions_out[i - LIBRARY_RETS];
+
+		if (at)
+			assert_true(is_code(path, at, 1, "ret") && gives_frame_back(path, at));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +201,7 @@ int main(void)
 		cmocka_unit_test(a_function_in_doubt_is_none),
 		cmocka_unit_test(a_module_in_doubt_is_none),
 		cmocka_unit_test(garbage_ends),
+		cmocka_unit_test(prometheus_is_read),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
