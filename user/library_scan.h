@@ -3,9 +3,10 @@
 #ifndef ALPNSCOPE_LIBRARY_SCAN_H
 #define ALPNSCOPE_LIBRARY_SCAN_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#define LIBRARY_FILES_MAX 65536 /* a process can map that many files to keep us busy */
 
 /**
  * struct library_file - a file that some process has mapped executable. The strings are the
@@ -34,7 +35,8 @@ typedef void (*library_scan_fn)(void *arg, const struct library_file *file);
  * @pid: of this process only; 0: of all of this PID namespace
  *
  * Processes that end meanwhile, kernel threads and those that we may not look into are passed
- * over. Returns 0; -ESRCH when @pid is gone, -ENOMEM, or why /proc cannot be read.
+ * over. Returns 0; -ESRCH when @pid is gone, -E2BIG after LIBRARY_FILES_MAX files, -ENOMEM, or why
+ * /proc cannot be read.
  */
 int library_scan(pid_t pid, library_scan_fn fn, void *arg);
 
