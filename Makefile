@@ -18,7 +18,7 @@ BUILD_PACKAGES := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev z
 	libmicrohttpd-dev libmnl-dev libcap-ng-dev libcapstone-dev uthash-dev
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy-14 python3 \
-	python3-jsonschema openssl curl iproute2 nftables ethtool util-linux wireshark-common \
+	python3-jsonschema libssl-dev openssl curl iproute2 nftables ethtool util-linux wireshark-common \
 	$(if $(shell command -v node),,nodejs)
 PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng capstone
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
