@@ -26,8 +26,10 @@ struct value {
 	int64_t n;
 };
 
+/* @tested: what the last test was about, as far as it is known. */
 struct way {
 	size_t at;
+	struct value tested;
 	struct value reg[INSN_REGS];
 };
 
@@ -207,14 +209,47 @@ static void compute(struct run *r, struct way *w, const struct insn *in)
 		put(r, w, &in->to[1], v[1]);
 }
 
-/* Take a way to its end; where it forks, the other one waits. */
+/* It was NULL: so is every copy of it, and compilers do use it as a zero. */
+static void is_zero(struct way *w, const struct value *v)
+{
+	if (v->kind != VALUE_OBJECT && v->kind != VALUE_FIELD)
+		return;
+	for (unsigned int i = 0; i < INSN_REGS; i++) {
+		const struct value *r = &w->reg[i];
+
+		if (r->kind == v->kind && r->count == v->count && r->width == v->width &&
+		    !memcmp(r->path, v->path, v->count * sizeof(*v->path)))
+			w->reg[i] = (struct value){.kind = VALUE_CONSTANT};
+	}
+}
+
+/* Both sides of a condition: the one that jumps waits. */
+static void fork_way(struct run *r, struct way *w, const struct insn *in)
+{
+	struct value v = in->from[0].kind == OPERAND_NONE ? w->tested : fetch(w, &in->from[0]);
+	struct way *jumps = &r->way[r->ways];
+
+	if (in->target < 0 || in->target >= (int64_t)r->size || r->ways == WAYS) {
+		if (in->on == INSN_ON_NONZERO)
+			is_zero(w, &v);
+		return;
+	}
+	r->ways++;
+	*jumps = *w;
+	jumps->at = (size_t)in->target;
+	if (in->on != INSN_ON_OTHER)
+		is_zero(in->on == INSN_ON_ZERO ? jumps : w, &v);
+}
+
+/* Take a way to its end. */
 static void follow(struct run *r, struct way *w)
 {
 	struct insn in;
 
-	while (w->at < r->size && r->visits[w->at]++ < VISITS) {
+	while (w->at < r->size && r->visits[w->at] < VISITS) {
 		bool inside;
 
+		r->visits[w->at]++;
 		if (!insn_read(r->reader, w->at, &in) || in.kind == INSN_RETURN)
 			return;
 		inside = in.target >= 0 && in.target < (int64_t)r->size;
@@ -223,15 +258,16 @@ static void follow(struct run *r, struct way *w)
 			copied(r, w);
 		if (in.kind == INSN_JUMP && !inside)
 			return;
-		compute(r, w, &in);
-		if (in.kind == INSN_BRANCH && inside && r->ways < WAYS) {
-			r->way[r->ways] = *w;
-			r->way[r->ways++].at = (size_t)in.target;
-		}
+		if (in.kind == INSN_BRANCH)
+			fork_way(r, w, &in);
+		else
+			compute(r, w, &in);
+		if (in.kind == INSN_TEST)
+			w->tested = fetch(w, &in.from[0]);
+		else if (in.kind != INSN_MOVE && in.kind != INSN_BRANCH && in.kind != INSN_JUMP)
+			w->tested = unknown; /* it may set the flags anew */
 		w->at = in.kind == INSN_JUMP ? (size_t)in.target : w->at + in.size;
 	}
-	if (w->at < r->size)
-		r->visits[w->at]--; /* it stays at the most */
 }
 
 bool library_accessor(uint16_t machine, const uint8_t *code, size_t size, unsigned int argument,

@@ -10,11 +10,11 @@
 #define MAGIC_118 0xfffffff0U /* Go 1.18 and 1.19 */
 #define MAGIC_120 0xfffffff1U /* since 1.20; the start of the text is 0 since 1.26 */
 #define TABLE_MAX (128U << 20) /* Kubernetes' largest have some 30 MB */
-#define DATA_MAX (256U << 20) /* of a segment that is searched */
+#define SEARCH_MAX (512ULL << 20) /* bytes, of all segments together */
 #define CODE_MAX (256U << 10) /* of a function */
 #define TABLES_MAX 4 /* places that look like the table */
-#define MODULES_MAX 64 /* places that point to it */
-#define RELOCATIONS_MAX (8U << 20)
+#define MODULES_MAX 8 /* places that point to it */
+#define RELOCATIONS_MAX (4U << 20)
 #define STEP 65536
 
 /* runtime.pcHeader: the table's head; offsets from its start. */
@@ -39,11 +39,12 @@ struct entry {
 /**
  * struct go - a program.
  * @at: address of the table, of which @size bytes are in @table
+ * @searched: bytes, of SEARCH_MAX
  * @relative: relocations of a position-independent program; they hold what the file has as 0
  */
 struct go {
 	const struct library_elf *elf;
-	uint64_t at, size, text;
+	uint64_t at, size, text, searched;
 	uint8_t *table;
 	struct head head;
 	Elf64_Rela *relative;
@@ -89,10 +90,11 @@ static bool find_head(struct go *g, const Elf64_Phdr *p, unsigned int *tries)
 {
 	uint64_t bytes[STEP / 8];
 
-	for (uint64_t done = 0; done + 8 <= p->p_filesz && done < DATA_MAX; done += STEP) {
+	for (uint64_t done = 0; done + 8 <= p->p_filesz && g->searched < SEARCH_MAX; done += STEP) {
 		uint64_t left = p->p_filesz - done;
 		size_t step = left < STEP ? left & ~7ULL : STEP;
 
+		g->searched += step;
 		if (!library_elf_read(g->elf, p->p_offset + done, bytes, step))
 			return false;
 		for (size_t i = 0; i < step / 8; i++) {
@@ -197,10 +199,11 @@ static bool find_module(struct go *g, const Elf64_Phdr *p, unsigned int *tries)
 {
 	uint64_t words[STEP / 8];
 
-	for (uint64_t done = 0; done + 8 <= p->p_filesz && done < DATA_MAX; done += STEP) {
+	for (uint64_t done = 0; done + 8 <= p->p_filesz && g->searched < SEARCH_MAX; done += STEP) {
 		uint64_t left = p->p_filesz - done;
 		size_t step = left < STEP ? left & ~7ULL : STEP;
 
+		g->searched += step;
 		if (!library_elf_read(g->elf, p->p_offset + done, words, step))
 			return false;
 		for (size_t i = 0; i < step / 8; i++) {

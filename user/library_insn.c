@@ -152,6 +152,10 @@ static void x86_data(const cs_insn *in, struct insn *out)
 	out->from[0] = from;
 	if (is_x86_move(in->id)) {
 		out->kind = INSN_MOVE;
+	} else if ((in->id == X86_INS_TEST && same) ||
+		   (in->id == X86_INS_CMP && from.kind == OPERAND_CONSTANT && !from.n)) {
+		out->kind = INSN_TEST;
+		out->from[0] = to;
 	} else if (in->id == X86_INS_LEA && to.width == 8) {
 		out->kind = INSN_MOVE;
 		out->from[0].kind = OPERAND_ADDRESS;
@@ -194,6 +198,8 @@ static void read_x86(const cs_insn *in, struct insn *out)
 		out->clears = X86_CALL_CLEARS;
 	} else if (jump) {
 		out->kind = in->id == X86_INS_JMP ? INSN_JUMP : INSN_BRANCH;
+		if (in->id == X86_INS_JE || in->id == X86_INS_JNE)
+			out->on = in->id == X86_INS_JE ? INSN_ON_ZERO : INSN_ON_NONZERO;
 	} else if (x->op_count == 2 && x->operands[0].type == X86_OP_MEM &&
 		   x->operands[1].type == X86_OP_MEM) {
 		out->kind = INSN_COPY; /* movs: bytes from (rsi) to (rdi) */
@@ -225,7 +231,7 @@ static void arm_data(const cs_insn *in, struct insn *out, bool store, bool pair)
 			mem.width = 2;
 		else if (in->mnemonic[length - 1] == 'w')
 			mem.width = 4;
-		mem.n += i * mem.width;
+		mem.n += i ? mem.width : 0;
 		out->to[i] = store ? mem : reg;
 		out->from[i] = store ? reg : mem;
 	}
@@ -253,6 +259,11 @@ static void arm_arithmetic(const cs_insn *in, struct insn *out)
 	case ARM64_INS_CSEL:
 		out->kind = INSN_SELECT;
 		break;
+	case ARM64_INS_CMP:
+		if (out->from[0].kind == OPERAND_CONSTANT && !out->from[0].n)
+			out->kind = INSN_TEST;
+		out->from[0] = out->to[0];
+		break;
 	default:
 		break;
 	}
@@ -277,9 +288,15 @@ static void read_arm(const cs_insn *in, struct insn *out)
 	case ARM64_INS_B:
 		out->kind = arm->cc == ARM64_CC_INVALID || arm->cc >= ARM64_CC_AL ? INSN_JUMP
 										  : INSN_BRANCH;
+		if (arm->cc == ARM64_CC_EQ || arm->cc == ARM64_CC_NE)
+			out->on = arm->cc == ARM64_CC_EQ ? INSN_ON_ZERO : INSN_ON_NONZERO;
 		return;
 	case ARM64_INS_CBZ:
 	case ARM64_INS_CBNZ:
+		out->on = in->id == ARM64_INS_CBZ ? INSN_ON_ZERO : INSN_ON_NONZERO;
+		out->from[0] = arm_operand(arm, 0);
+		out->kind = INSN_BRANCH;
+		return;
 	case ARM64_INS_TBZ:
 	case ARM64_INS_TBNZ:
 		out->kind = INSN_BRANCH;

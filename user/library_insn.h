@@ -16,7 +16,8 @@
  * enum insn_kind - INSN_OTHER: only what it overwrites is known. INSN_MOVE: to = from, by pair.
  * INSN_ADD: to = from[0] + from[1]. INSN_SELECT: to = one or the other. INSN_COPY: bytes, from
  * where the second argument's register points to where the first one's does. INSN_CALL:
- * a function elsewhere. INSN_JUMP, INSN_BRANCH (on a condition): @target.
+ * a function elsewhere. INSN_TEST: is from[0] zero? INSN_JUMP, INSN_BRANCH (on a condition):
+ * @target.
  */
 enum insn_kind {
 	INSN_OTHER,
@@ -25,6 +26,7 @@ enum insn_kind {
 	INSN_SELECT,
 	INSN_COPY,
 	INSN_CALL,
+	INSN_TEST,
 	INSN_JUMP,
 	INSN_BRANCH,
 	INSN_RETURN
@@ -51,9 +53,14 @@ struct operand {
 	int64_t n;
 };
 
+/** enum insn_on - a branch's condition: what was last tested (or from[0], if there is one) is
+ * zero, is not, or something else. */
+enum insn_on { INSN_ON_OTHER, INSN_ON_ZERO, INSN_ON_NONZERO };
+
 /**
  * struct insn - one instruction.
  * @size: in bytes
+ * @on: of a branch: when it is taken
  * @target: of a jump, as an offset from the code's start; negative or past the end: elsewhere
  * @clears: registers whose content is unknown afterwards, a bit each (done before @to)
  */
@@ -61,6 +68,7 @@ struct insn {
 	enum insn_kind kind;
 	unsigned int size;
 	struct operand to[2], from[2];
+	enum insn_on on;
 	int64_t target;
 	uint64_t clears;
 };
