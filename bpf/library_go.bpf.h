@@ -28,8 +28,11 @@
 #define GO_1(ctx) GO_REG(ctx, 0)
 #define GO_2(ctx) GO_REG(ctx, 1)
 #define GO_3(ctx) GO_REG(ctx, 2)
-#else
-#error "Go's registers on this machine are not known here"
+#else /* no Go program of another machine is attached to */
+#define GO_G(ctx) ((void)(ctx), 0)
+#define GO_1(ctx) GO_G(ctx)
+#define GO_2(ctx) GO_G(ctx)
+#define GO_3(ctx) GO_G(ctx)
 #endif
 
 struct go_key {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <cap-ng.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
@@ -41,12 +42,38 @@ static int on_word(void *arg, void *data, size_t size)
 	return 0;
 }
 
+/*
+ * What this process has not got; "" for nothing. CAP_PERFMON and CAP_CHECKPOINT_RESTORE are not
+ * enough: Linux 6.18 wants CAP_SYS_ADMIN for uprobes.
+ */
+static void missing_caps(char *names, size_t size)
+{
+	static const struct {
+		unsigned int cap;
+		const char *name;
+	} need[] = {{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
+		    {CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
+		    {CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"}};
+	size_t at = 0;
+
+	*names = '\0';
+	if (capng_get_caps_process())
+		return;
+	for (size_t i = 0; i < sizeof(need) / sizeof(need[0]) && at < size; i++)
+		if (!capng_have_capability(CAPNG_EFFECTIVE, need[i].cap))
+			at += (size_t)snprintf(names + at, size - at, "%s%s", at ? ", " : "",
+					       need[i].name);
+}
+
 static void refused(int err, char *error, size_t size)
 {
-	if (err == EPERM || err == EACCES)
+	char caps[64];
+
+	missing_caps(caps, sizeof(caps));
+	if (*caps)
 		snprintf(error, size,
-			 "--library: the kernel does not permit it; it takes CAP_BPF, CAP_PERFMON, "
-			 "CAP_SYS_PTRACE and CAP_SYS_ADMIN: run as root, or leave out --library");
+			 "--library: this process lacks %s; run as root, or leave out --library",
+			 caps);
 	else
 		snprintf(error, size,
 			 "--library: cannot load the programs that ask TLS libraries: %s; they "
@@ -58,9 +85,11 @@ static void refused(int err, char *error, size_t size)
 struct library_programs *library_load(const struct library_words *words, char *error, size_t size)
 {
 	struct library_programs *p = calloc(1, sizeof(*p));
+	char caps[64];
 	int err = ENOMEM;
 
-	if (!p)
+	missing_caps(caps, sizeof(caps));
+	if (!p || *caps)
 		goto out;
 	p->words = *words;
 	p->skel = library_bpf__open_and_load();

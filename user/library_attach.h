@@ -25,8 +25,9 @@ struct library_words {
 
 /**
  * library_load - load the programs, and have new processes told.
- * Needs Linux 5.15 (7adfc6c9b315, bpf_get_attach_cookie), CAP_BPF and CAP_PERFMON. Returns NULL
- * with one line in @error (@size bytes): what is refused, why, what to do.
+ * Needs Linux 5.15 (7adfc6c9b315, bpf_get_attach_cookie), CAP_SYS_ADMIN, CAP_SYS_PTRACE and
+ * CAP_DAC_READ_SEARCH: without them no process of others would be found. Returns NULL with one
+ * line in @error (@size bytes): what is refused, why, what to do.
  */
 struct library_programs *library_load(const struct library_words *words, char *error, size_t size);
 

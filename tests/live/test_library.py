@@ -5,11 +5,13 @@ server random. The other end is a program that cannot be asked (tests/lib/peers.
 for itself what was chosen, so each program is shown to answer alone."""
 import collections
 import contextlib
+import glob
 import os
+import shutil
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import bpf_programs  # noqa: needs the path above
@@ -18,10 +20,11 @@ import judge
 import peers
 import servers
 import tap
-from agent import Agent
+from agent import BINARY, Agent
 from net import Pair
 
 net = Pair()
+scratch = tempfile.TemporaryDirectory(prefix="alpnscope-")
 BOTH = ["h2", "http/1.1"]
 OFFERS = (BOTH, ["http/1.1"], ["h2"], ["foo"], None)
 SERVERS = {servers.Nginx: BOTH, servers.Haproxy: BOTH, servers.Node: BOTH, servers.Nghttpd: ["h2"],
@@ -153,6 +156,33 @@ def let_go(agent, process):
     tap.equal(bpf_programs.changed_bytes(process.pid, "libssl.so"), 0, "bytes that differ")
 
 
+def doctor():
+    """doctor: what --library would ask, and what it knows that it cannot"""
+    def lines():
+        said = net.host.sh(BINARY, "doctor", check=False).splitlines()
+        return [line for line in said if line.split()[1] == "library"]
+    copy = os.path.join(scratch.name, "libjvm.so")
+    shutil.copy(next(glob.iglob("/usr/lib/*/libz.so.1")), copy)
+    before = lines()
+    for words in ("asks openssl in ", "/libssl.so", "asks go in ", "/caddy (caddy,", "rustls"):
+        tap.equal(any(words in line for line in before), True, f"{words} in {before}")
+    tap.equal([line for line in before if "Java" in line], [], "Java")
+    run = f"import ctypes, time; ctypes.CDLL({copy!r}); print(1, flush=True); time.sleep(60)"
+    java = net.host.spawn([sys.executable, "-c", run], stdout=subprocess.PIPE)
+    java.stdout.readline()
+    tap.equal([line[:4] for line in lines() if "Java" in line and copy in line], ["note"], "Java")
+    servers.net.stop(java)
+
+
+def capabilities():
+    """without the capabilities that it takes, it says which and does not start"""
+    done = subprocess.run(
+        ["setpriv", "--bounding-set", "-sys_ptrace", BINARY, "run", "--library", "--socket",
+         os.path.join(scratch.name, "socket")], capture_output=True, text=True, timeout=30)
+    tap.equal((done.returncode, done.stdout), (1, ""), done.stderr)
+    tap.equal("--library: this process lacks CAP_SYS_PTRACE;" in done.stderr, True, done.stderr)
+
+
 def opt_in():
     """without --library none of it is loaded"""
     with Agent(net.host) as agent:
@@ -212,4 +242,4 @@ with contextlib.ExitStack() as stack:
     tests += [tap.named(t.__doc__, t, agent, *more)
               for t, *more in ((crowd, haproxy), (static,), (contained,), (disagreement,),
                                (in_clear, plain), (totals,), (let_go, haproxy.process))]
-    tap.run(tests + [opt_in, cost], agent.diagnosis)
+    tap.run(tests + [doctor, capabilities, opt_in, cost], agent.diagnosis)
