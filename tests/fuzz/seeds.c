@@ -2,11 +2,13 @@
 /*
  * seeds - what the fuzzers begin with, made by craft.h. usage: seeds DIRECTORY
  *
- * Writes DIRECTORY/frames, hello, capture and text, which must be there.
+ * Writes DIRECTORY/frames, hello, capture, text and library_look, which must be there.
  */
 #include "check.h"
 
 #include "capture_file.h"
+#include "gofile.h"
+#include "sofile.h"
 
 static const char *directory;
 
@@ -259,6 +261,25 @@ static void texts(void)
 		seed("text", rows[i], strlen(rows[i]));
 }
 
+/* ---- executable files ---- */
+
+static void libraries(void)
+{
+	uint8_t file[GO_SIZE > SO_SIZE ? GO_SIZE : SO_SIZE];
+
+	for (int sections = 0; sections < 3; sections++)
+		for (int relocated = 0; relocated < 2; relocated++) {
+			go_file(file, &(struct go_options){0xfffffff1, relocated, sections});
+			seed("library_look", file, GO_SIZE);
+		}
+	so_file(file, so_openssl, 3, SHT_DYNSYM);
+	seed("library_look", file, SO_SIZE);
+	so_file(file, so_openssl, 3, SHT_SYMTAB);
+	seed("library_look", file, SO_SIZE);
+	so_file(file, so_gnutls, 2, SHT_DYNSYM);
+	seed("library_look", file, SO_SIZE);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -271,5 +292,6 @@ int main(int argc, char **argv)
 	raw_seeds();
 	captures();
 	texts();
+	libraries();
 	return 0;
 }

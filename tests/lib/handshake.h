@@ -18,8 +18,7 @@
 #define TLS12 0x0303 /* RFC 5246 */
 
 /* A library's function, as the type says. */
-#define FUNCTION(library, result, name, ...)                                                       \
-	((result(*)(__VA_ARGS__))(uintptr_t)dlsym(library, name))
+#define FUNCTION(library, result, name, ...) ((result(*)(__VA_ARGS__))dlsym(library, name))
 
 /* The file that a library was loaded from. */
 static inline const char *loaded_from(void *library, const char *function)

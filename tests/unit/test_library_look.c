@@ -16,6 +16,7 @@
 
 #include "handshake.h"
 #include "library_look.h"
+#include "sofile.h"
 
 /* The field's address in this process, as the BPF program walks there. */
 static const void *field(const void *object, const struct library_path *p)
@@ -130,6 +131,60 @@ static void gnutls_is_understood(void **state)
 	gnutls_free_all(&g);
 	dlclose(g.library);
 }
+
+#ifdef __x86_64__
+static struct library_look look_made(const struct so_function *f, unsigned int count, uint32_t type,
+				     enum library_kind kind)
+{
+	int fd = memfd_create("made", MFD_CLOEXEC);
+	struct library_look l;
+	uint8_t file[SO_SIZE];
+	char path[64];
+
+	so_file(file, f, count, type);
+	assert_int_equal(write(fd, file, sizeof(file)), sizeof(file));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	l = look(path, kind);
+	close(fd);
+	return l;
+}
+
+/* Exported, or kept by a program that holds its library; not where it is only called. */
+static void symbols_are_found(void **state)
+{
+	static const uint32_t types[] = {SHT_DYNSYM, SHT_SYMTAB};
+	struct so_function f[3];
+	struct library_look l;
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		l = look_made(so_openssl, 3, types[i], LIBRARY_OPENSSL);
+		assert_int_equal(l.get_alpn, SO_CODE + SO_STEP);
+		assert_int_equal(l.handshake, SO_CODE + 2 * SO_STEP);
+		assert_int_equal(l.random.count, 1);
+		assert_int_equal(l.random.offset[0], 0x98);
+		assert_int_equal(l.alpn.offset[0], 0x20);
+		assert_int_equal(l.alpn_len.offset[0], 0x28);
+		l = look_made(so_gnutls, 2, types[i], LIBRARY_GNUTLS);
+		assert_int_equal(l.get_alpn, SO_CODE + SO_STEP);
+		assert_int_equal(l.random.offset[0], 0x70);
+	}
+	memcpy(f, so_openssl, sizeof(f));
+	f[1].size = 0;
+	look_made(f, 3, SHT_DYNSYM, LIBRARY_NONE);
+	memcpy(f, so_openssl, sizeof(f));
+	f[0].name = "SSL_get_client_random";
+	l = look_made(f, 3, SHT_DYNSYM, LIBRARY_OPENSSL);
+	assert_int_equal(l.random.count, 0); /* and no other way to it is made up */
+}
+#else
+static void symbols_are_found(void **state)
+{
+	(void)state;
+	print_message("the file of this test is amd64's\n");
+	skip();
+}
+#endif
 
 static void others_are_none(void **state)
 {
@@ -255,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(openssl_is_understood),
 		cmocka_unit_test(gnutls_is_understood),
+		cmocka_unit_test(symbols_are_found),
 		cmocka_unit_test(others_are_none),
 		cmocka_unit_test(spoilt_files_end),
 		cmocka_unit_test(a_sparse_file_costs_nothing),
