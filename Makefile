@@ -18,7 +18,7 @@ BUILD_PACKAGES := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev z
 	libmicrohttpd-dev libmnl-dev libcap-ng-dev libcapstone-dev uthash-dev
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy-14 python3 \
-	python3-jsonschema openssl curl iproute2 nftables ethtool util-linux wireshark-common \
+	python3-jsonschema libssl-dev openssl curl iproute2 nftables ethtool util-linux wireshark-common \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v javac),,openjdk-17-jdk-headless)
 PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng capstone
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
@@ -47,7 +47,7 @@ FUZZ_CFLAGS = $(CPPFLAGS) -D__SANITIZE_ADDRESS__=1 -Itests/lib -std=gnu11 $(WARN
 FUZZ_SECONDS ?= 60
 CASES ?= 10000000
 BPF_OBJ := $(BUILD)/alpnscope.bpf.o $(BUILD)/alpnscope_xdp.bpf.o # the first defines the maps
-SKEL := $(BUILD)/alpnscope.skel.h
+SKEL := $(BUILD)/alpnscope.skel.h $(BUILD)/library.skel.h
 
 all: $(BUILD)/alpnscope ## build build/alpnscope (the default)
 
@@ -69,9 +69,15 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c Makefile
 $(BUILD)/linked.o: $(BPF_OBJ)
 	$(Q)$(BPFTOOL) gen object $@ $^
 
-$(SKEL): $(BUILD)/linked.o
+$(BUILD)/alpnscope.skel.h: $(BUILD)/linked.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name alpnscope_bpf > $@.tmp
+	$(Q)mv $@.tmp $@
+
+# An object of its own: loaded for --library only.
+$(BUILD)/library.skel.h: $(BUILD)/library.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name library_bpf > $@.tmp
 	$(Q)mv $@.tmp $@
 
 # Tests link the modules (never main or a subcommand), sanitizers on.

@@ -6,7 +6,7 @@
 set -eu
 
 root=build/testroot
-packages="nginx haproxy apache2-bin caddy gnutls-bin nghttp2-client chromium prometheus"
+packages="nginx haproxy apache2-bin caddy gnutls-bin nghttp2-client nghttp2-server chromium prometheus"
 apt_opts="-o APT::Sandbox::User=root -o Debug::NoLocking=true"
 
 fail() {

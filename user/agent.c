@@ -16,6 +16,7 @@
 #include "events.h"
 #include "finding.h"
 #include "http.h"
+#include "library.h"
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
@@ -34,6 +35,7 @@ struct agent {
 	struct attach *attach;
 	struct netif *netif;
 	struct events *events;
+	struct library *library; /* NULL without --library */
 	struct identity *identity;
 	struct service_book *book;
 	struct aggregate *aggregate;
@@ -191,6 +193,7 @@ static const char *on_metrics(void *arg, const char *accept, struct buf *out)
 	struct agent *a = arg;
 	enum expo_format format = expo_negotiate(accept);
 	struct attach_count n = attach_counts(a->attach);
+	struct library_stats library;
 	struct metrics_self self = {
 		.flow_table_limit = a->opt->flows,
 		.reassembly_limit = a->opt->slots,
@@ -214,6 +217,11 @@ static const char *on_metrics(void *arg, const char *accept, struct buf *out)
 	self.counted = a->pipe.counted;
 	self.merged = merge_merged(a->pipe.merge);
 	self.held = merge_held(a->pipe.merge);
+	if (a->library) {
+		library_stats(a->library, &library);
+		self.library = &library;
+		self.check = &a->pipe.check;
+	}
 	metrics_write(out, format, a->aggregate, &self);
 	return expo_content_type(format);
 }
@@ -289,6 +297,22 @@ static int start_services(struct agent *a)
 	return 0;
 }
 
+/* Before the packets: a record that comes first would be judged without. */
+static int start_library(struct agent *a)
+{
+	char error[ERROR_MAX];
+
+	if (!a->opt->library)
+		return 0;
+	a->library = library_new(a->loop, error, sizeof(error));
+	if (!a->library)
+		return fail(error);
+	a->pipe.answers = library_answers(a->library);
+	a->pipe.answers_read = library_update;
+	a->pipe.answers_arg = a->library;
+	return 0;
+}
+
 static int start_kernel(struct agent *a)
 {
 	struct program_config config = {.flows = a->opt->flows,
@@ -300,6 +324,8 @@ static int start_kernel(struct agent *a)
 	a->skel = program_load(&config, error, sizeof(error));
 	if (!a->skel)
 		return fail(error);
+	if (start_library(a))
+		return -1;
 	a->attach = attach_new(a->skel, a->opt->hook);
 	a->events = events_new(a->skel, on_record, a);
 	if (!a->attach || !a->events)
@@ -355,6 +381,7 @@ static void finish(struct agent *a)
 	}
 	if (a->netif)
 		netif_free(a->netif);
+	library_free(a->library);
 	events_free(a->events);
 	program_free(a->skel);
 	if (a->http)

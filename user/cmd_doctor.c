@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "control.h"
 #include "doctor.h"
+#include "doctor_library.h"
 #include "doctor_look.h"
 #include "listen.h"
 #include "netif.h"
@@ -375,6 +376,13 @@ static void check_port(struct doctor *d, bool agent)
 	say(d, "port", &f);
 }
 
+/* ---- TLS libraries ---- */
+
+static void say_library(void *arg, const struct doctor_finding *f)
+{
+	say(arg, "library", f);
+}
+
 /* ---- what no check can better ---- */
 
 static void tell_limits(struct doctor *d)
@@ -397,6 +405,7 @@ int cmd_doctor(int argc, char **argv)
 	check_privileges(&d);
 	try_kernel(&d);
 	check_port(&d, check_agent(&d));
+	doctor_libraries(say_library, &d);
 	tell_limits(&d);
 	return d.cannot ? EXIT_ERROR : EXIT_OK;
 }

@@ -368,6 +368,7 @@ static const char *const evidence_names[EVIDENCE_COUNT] = {
 	[EVIDENCE_ALERT] = "alert",
 	[EVIDENCE_RECORD_LENGTH] = "record_length",
 	[EVIDENCE_RECORD_PATTERN] = "record_pattern",
+	[EVIDENCE_LIBRARY] = "library",
 };
 
 static const char *const grade_names[GRADE_COUNT] = {

@@ -18,6 +18,7 @@ enum evidence {
 	EVIDENCE_ALERT, /* in clear, or, with a grade, an encrypted one by its length */
 	EVIDENCE_RECORD_LENGTH, /* TLS 1.3: of the record with EncryptedExtensions */
 	EVIDENCE_RECORD_PATTERN, /* TLS 1.3: of the first application records */
+	EVIDENCE_LIBRARY, /* TLS 1.3: a TLS library on this host told us (answers.h) */
 	EVIDENCE_COUNT
 };
 

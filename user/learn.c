@@ -351,8 +351,11 @@ static void learn_resumed(struct server *s, const struct verdict *v, const struc
 {
 	struct offer *o;
 
-	if (own->evidence != EVIDENCE_RECORD_LENGTH ||
-	    (own->grade != GRADE_EXACT && own->grade != GRADE_LISTED) || own->name.len > NAME_KEPT)
+	bool known = own->evidence == EVIDENCE_LIBRARY ||
+		     (own->evidence == EVIDENCE_RECORD_LENGTH &&
+		      (own->grade == GRADE_EXACT || own->grade == GRADE_LISTED));
+
+	if (!known || own->name.len > NAME_KEPT)
 		return;
 	o = offer_of(s, offer_hash(&v->offered));
 	o->answer = own->answer;
@@ -372,6 +375,19 @@ static void learn_known(struct server *s, const struct as_handshake *hs, unsigne
 	remember(s, z.size[0], shape_of(hs), whole, &z);
 }
 
+/* A library answered @own. What would have been said without it, @known being the book's word? */
+static void learn_answer(struct server *s, const struct as_handshake *hs, struct verdict *v,
+			 unsigned int whole, const struct inference *known)
+{
+	struct inference own = verdict_inference(v);
+
+	if (v->inferred.answer == ANSWER_UNKNOWN)
+		v->inferred = *known;
+	else if (known->answer != ANSWER_UNKNOWN && !inference_equal(known, &v->inferred))
+		v->inferred = (struct inference){0};
+	learn_known(s, hs, whole, &own);
+}
+
 static void learn_whole(struct server *s, const struct as_handshake *hs, struct verdict *v,
 			unsigned int whole)
 {
@@ -387,9 +403,11 @@ static void learn_whole(struct server *s, const struct as_handshake *hs, struct 
 		return;
 	known = recall(s, hs, v, whole, &z);
 	remember(s, offer_hash(&v->offered), shape_of(hs), whole, &z);
-	if (own.answer == ANSWER_UNKNOWN && known.answer != ANSWER_UNKNOWN) {
-		known.evidence = EVIDENCE_RECORD_LENGTH;
-		known.grade = GRADE_LEARNED;
+	known.evidence = EVIDENCE_RECORD_LENGTH;
+	known.grade = GRADE_LEARNED;
+	if (v->evidence == EVIDENCE_LIBRARY) {
+		learn_answer(s, hs, v, whole, &known);
+	} else if (own.answer == ANSWER_UNKNOWN && known.answer != ANSWER_UNKNOWN) {
 		verdict_infer(v, &known);
 	} else if (known.answer != ANSWER_UNKNOWN && !inference_equal(&known, &own)) {
 		verdict_infer(v, &(struct inference){0});

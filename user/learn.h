@@ -23,7 +23,8 @@ void learn_free(struct learn_book *book);
 
 /**
  * learn_verdict - decide by what is known of the server of @hs, then learn from it.
- * @v: by verdict_outcome(); changed where the book knows an answer (GRADE_LEARNED) or contradicts
+ * @v: by verdict_outcome(), or verdict_library(), whose answer stays, and is learned from: what
+ *     the book would have said is told in @v->inferred. Else changed where the book knows an answer (GRADE_LEARNED) or contradicts
  *     the one that @v has (it is then `undetermined`)
  *
  * Two ways: a resumed handshake with the same offer was decided by its length (exact or listed);

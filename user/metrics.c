@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "metrics_library.h"
 #include "process.h"
 
 /* Where a family is being written, and in which format. */
@@ -347,6 +348,8 @@ void metrics_write(struct buf *out, enum expo_format format, const struct aggreg
 	write_delay(&page, agg);
 	write_engine(&page, self->counter);
 	write_agent(&page, agg, self);
+	if (self->library)
+		metrics_library(out, format, self->library, self->check);
 	process_write(out, format);
 	expo_end(out, format);
 }

@@ -6,6 +6,8 @@
 #include "aggregate.h"
 #include "alpnscope/counters.h"
 #include "exposition.h"
+#include "library.h"
+#include "pipeline.h"
 
 /**
  * struct metrics_self - what the agent knows of itself at this moment.
@@ -17,6 +19,7 @@
  *          received == counted + merged + held
  * @attached, @failed, @skipped: interfaces, each in one of these states
  * @expectations_refused: services whose expectation was not learned (service_refused)
+ * @library, @check: NULL without --library
  * @config_loaded: the last reading of the configuration went well
  * @version, @libbpf: e.g. "0.1.0", "1.1.2"
  * @hook: how we are attached: "tcx", "clsact", "xdp", "none"
@@ -30,6 +33,8 @@ struct metrics_self {
 	uint64_t attached, failed, skipped;
 	uint64_t expectations_refused;
 	bool config_loaded;
+	const struct library_stats *library;
+	const struct pipeline_check *check;
 	const char *version, *libbpf, *hook;
 };
 

@@ -243,6 +243,13 @@ OPTION_SETTER(set_fallback_only)
 	return filter_set(&o->filter, "fallback_only", "1", error, size);
 }
 
+OPTION_SETTER(set_library)
+{
+	(void)value, (void)error, (void)size;
+	o->library = true;
+	return 0;
+}
+
 OPTION_SETTER(set_quiet)
 {
 	(void)value, (void)error, (void)size;

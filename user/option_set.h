@@ -51,6 +51,8 @@ OPTION_SETTER(set_alpn);
 OPTION_SETTER(set_outcome);
 /** set_fallback_only - takes no value. */
 OPTION_SETTER(set_fallback_only);
+/** set_library - takes no value. */
+OPTION_SETTER(set_library);
 /** set_quiet - takes no value. */
 OPTION_SETTER(set_quiet);
 /** set_verbose - takes no value. */

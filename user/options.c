@@ -66,6 +66,10 @@ static const struct option_def defs[] = {
 	 "auto (the default), tcx, clsact, or xdp, which attaches to\n"
 	 "every Ethernet device for a moment: drivers may reset\n"
 	 "queues (-i limits it)"},
+	{0, "library", NULL, LIVE, set_library,
+	 "ask the TLS libraries of this host's processes what was\n"
+	 "chosen in TLS 1.3 (uprobes in OpenSSL, GnuTLS and Go; root,\n"
+	 "Linux 5.15; each answer costs its process some time)"},
 	{0, "flow-table", "N", LIVE | FOR_DOCTOR, set_flows,
 	 "handshakes in progress to have room for (default 16384)"},
 	{0, "reassembly-table", "N", LIVE | FOR_DOCTOR, set_slots,

@@ -32,6 +32,7 @@
  * @form_set: -o was given
  * @duration_ms: 0 without end
  * @fail_on_fallback: exit EXIT_FINDING when there was one
+ * @library: ask TLS libraries
  * @file: `read`'s operand, or --read
  */
 struct options {
@@ -48,6 +49,7 @@ struct options {
 	uint64_t count;
 	uint64_t duration_ms;
 	bool fail_on_fallback;
+	bool library;
 	bool quiet, verbose;
 	enum attach_hook hook;
 	uint32_t flows;

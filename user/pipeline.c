@@ -37,11 +37,41 @@ static void expect(struct pipeline *p, struct event *ev, struct event_side *side
 		service_learn(p->book, &key, &ev->verdict);
 }
 
+/* What the TLS library of either end told of @hs, if it did. @answer holds the name. */
+static void ask_library(struct pipeline *p, const struct as_handshake *hs, struct verdict *v,
+			struct as_library_answer *answer)
+{
+	struct alpn_name name;
+
+	if (!p->answers || !(hs->flags & AS_F_SERVER_HELLO))
+		return;
+	p->answers_read(p->answers_arg);
+	if (!answers_take(p->answers, hs->server_random, verdict_is_open(hs, v), p->now, answer))
+		return;
+	name = (struct alpn_name){.bytes = answer->name, .len = answer->name_len};
+	verdict_library(hs, v, &name);
+}
+
+/* Was the inference right? */
+static void check(struct pipeline *p, const struct verdict *v)
+{
+	const struct inference *i = &v->inferred;
+	struct inference told = verdict_inference(v);
+
+	if (v->evidence != EVIDENCE_LIBRARY || i->answer == ANSWER_UNKNOWN)
+		return;
+	if (inference_equal(i, &told))
+		p->check.agreed[i->evidence][i->grade]++;
+	else
+		p->check.disagreed[i->evidence][i->grade]++;
+}
+
 /* Judge a handshake, count it, hand it to the sink. */
 static void judge(void *arg, const struct merged *m)
 {
 	struct pipeline *p = arg;
 	const struct as_handshake *hs = &m->hs;
+	struct as_library_answer answer;
 	struct event ev = {
 		.hs = hs, .client_moved = m->client_moved, .server_moved = m->server_moved};
 	const char *name = p->ifname ? p->ifname(p->ifname_arg, hs->ifindex) : NULL;
@@ -55,7 +85,9 @@ static void judge(void *arg, const struct merged *m)
 	ev.wall_ns = (int64_t)hs->hello_ns + p->wall_offset;
 	snprintf(ev.ifname, sizeof(ev.ifname), "%s", name ? name : "");
 	verdict_outcome(hs, &ev.verdict);
+	ask_library(p, hs, &ev.verdict, &answer);
 	learn_verdict(p->learn, hs, &ev.verdict);
+	check(p, &ev.verdict);
 	identity_sides(p->identity, &ev);
 	for (unsigned int i = 0; i < ev.side_count; i++)
 		expect(p, &ev, &ev.side[i]);

@@ -4,6 +4,7 @@
 #define ALPNSCOPE_PIPELINE_H
 
 #include "aggregate.h"
+#include "answers.h"
 #include "event.h"
 #include "identity.h"
 #include "learn.h"
@@ -11,9 +12,18 @@
 #include "merge.h"
 #include "service.h"
 
+/** struct pipeline_check - how often inference and a TLS library said the same, and not. */
+struct pipeline_check {
+	uint64_t agreed[EVIDENCE_COUNT][GRADE_COUNT];
+	uint64_t disagreed[EVIDENCE_COUNT][GRADE_COUNT];
+};
+
 /**
  * struct pipeline - what a record goes through. The caller owns the parts.
  * @learn: what is known of servers' TLS 1.3 flights; made by pipeline_merge()
+ * @answers: what TLS libraries told, NULL when they are not asked
+ * @answers_read: called before @answers is looked into: what was told by now must be there then
+ * @check: by the inference's evidence and grade
  * @aggregate: NULL when nobody asks for counters
  * @merge: made by pipeline_merge()
  * @wall_offset: what to add to a record's times for CLOCK_REALTIME, ns
@@ -28,6 +38,10 @@ struct pipeline {
 	struct identity *identity;
 	struct service_book *book;
 	struct learn_book *learn;
+	struct answers *answers;
+	void (*answers_read)(void *arg);
+	void *answers_arg;
+	struct pipeline_check check;
 	struct aggregate *aggregate;
 	struct merge *merge;
 	int64_t wall_offset;

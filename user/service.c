@@ -260,7 +260,7 @@ static struct observed *add_observed(struct service_book *book, const uint8_t *k
 /* What is learned stays, so it must not come from a guess. */
 static bool is_sound(const struct verdict *v)
 {
-	return v->evidence == EVIDENCE_SERVER_HELLO ||
+	return v->evidence == EVIDENCE_SERVER_HELLO || v->evidence == EVIDENCE_LIBRARY ||
 	       (v->evidence == EVIDENCE_RECORD_LENGTH && v->grade == GRADE_EXACT);
 }
 

@@ -103,12 +103,37 @@ struct inference verdict_inference(const struct verdict *v)
 {
 	struct inference i = {.evidence = v->evidence, .grade = v->grade, .name = v->chosen};
 
-	if (v->grade == GRADE_NONE)
+	if (v->grade == GRADE_NONE && v->evidence != EVIDENCE_LIBRARY)
 		return (struct inference){0};
-	i.answer = v->outcome == OUTCOME_NEGOTIATED ? ANSWER_NAME
-		   : v->outcome == OUTCOME_IGNORED  ? ANSWER_NONE
-						    : ANSWER_REFUSED;
+	i.answer = v->has_chosen		   ? ANSWER_NAME
+		   : v->outcome == OUTCOME_IGNORED ? ANSWER_NONE
+						   : ANSWER_REFUSED;
 	return i;
+}
+
+bool verdict_is_open(const struct as_handshake *hs, const struct verdict *v)
+{
+	return hs->kind == AS_KIND_HANDSHAKE && v->version == AS_TLS13 &&
+	       (v->outcome == OUTCOME_UNDETERMINED || v->grade != GRADE_NONE);
+}
+
+void verdict_library(const struct as_handshake *hs, struct verdict *v, const struct alpn_name *name)
+{
+	bool hidden = hs->client_ext & AS_X_ECH;
+	bool offered = alpn_contains(&v->offered, name) ||
+		       ((hidden || v->offer_truncated) && !alpn_grease(name));
+
+	if (!name->len && !v->has_offer)
+		return;
+	v->inferred = verdict_inference(v);
+	v->has_chosen = name->len > 0;
+	v->chosen = *name;
+	v->grade = GRADE_NONE;
+	decide(v,
+	       !name->len ? OUTCOME_IGNORED
+	       : offered  ? OUTCOME_NEGOTIATED
+			  : OUTCOME_VIOLATION,
+	       EVIDENCE_LIBRARY);
 }
 
 /* TLS 1.3 encrypts the choice; what part of an offer is missing could be it. */

@@ -65,6 +65,7 @@ struct expectation {
  *          one with an empty name, or without a whole one, has length 0
  * @version: negotiated, 0x0300..0x0304 (a draft of TLS 1.3 counts as it), 0 unknown
  * @resumed: 1 yes, 0 no, -1 not known
+ * @inferred: by EVIDENCE_LIBRARY: what would have been inferred without it
  * @scsv, @sentinel, @npn: signals of a downgrade (RFC 7507; RFC 8446 section 4.1.3,
  *          only when the client offered TLS 1.3 and got less) and of NPN in
  *          either hello
@@ -80,6 +81,7 @@ struct verdict {
 	struct alpn_name chosen;
 	uint16_t version;
 	int resumed;
+	struct inference inferred;
 	bool scsv, sentinel, npn;
 };
 
@@ -102,7 +104,22 @@ void verdict_outcome(const struct as_handshake *hs, struct verdict *v);
  */
 void verdict_infer(struct verdict *v, const struct inference *i);
 
-/** verdict_inference - what @v says by inference: what verdict_infer() was given. */
+/** verdict_is_open - was the choice made and is it encrypted, so that @v, by verdict_outcome(),
+ * rests on an inference or is `undetermined`? */
+bool verdict_is_open(const struct as_handshake *hs, const struct verdict *v);
+
+/**
+ * verdict_library - let @v, which is open, say what a TLS library answered.
+ * @name: what was chosen, len 0 for nothing; must outlive @v
+ *
+ * With ECH the offer that counts is hidden: then any name may have been offered, and without
+ * one in sight no name tells nothing (@v is left as it was).
+ */
+void verdict_library(const struct as_handshake *hs, struct verdict *v,
+		     const struct alpn_name *name);
+
+/** verdict_inference - what @v says of the server's choice by inference, or by the library:
+ * what verdict_infer() was given. */
 struct inference verdict_inference(const struct verdict *v);
 
 /**

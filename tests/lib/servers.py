@@ -235,3 +235,40 @@ class Python(Server):
     def args(self):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pyserver.py")
         return [script, str(self.port), ",".join(self.alpn or []), *self.versions]
+
+
+class Nghttpd(Server):
+    """nghttpd; h2 is all that it knows."""
+
+    program = "nghttpd"
+
+    def args(self):
+        return [str(self.port), pki.KEY, pki.CERT]
+
+
+class Caddy(Server):
+    """Caddy, which is Go's crypto/tls. `alpn` is either [h2, http/1.1] or [http/1.1]."""
+
+    program = "caddy"
+
+    def args(self):
+        protocols = "h1 h2" if "h2" in self.alpn else "h1"
+        conf = self.file("Caddyfile", f"""
+{{
+	admin off
+	auto_https off
+	storage file_system {self.dir}
+	servers {{
+		protocols {protocols}
+	}}
+}}
+:{self.port} {{
+	tls {pki.CERT} {pki.KEY}
+	respond "ok"
+}}
+""")
+        return ["run", "--config", conf, "--adapter", "caddyfile"]
+
+    def env(self):
+        # Where it keeps its configuration.
+        return super().env() | {"XDG_CONFIG_HOME": self.dir, "XDG_DATA_HOME": self.dir}
