@@ -37,13 +37,15 @@ static void expect(struct pipeline *p, struct event *ev, struct event_side *side
 		service_learn(p->book, &key, &ev->verdict);
 }
 
-/* Judge a handshake, count it, hand it to the sink. */
-static void judge(void *arg, const struct merged *m)
+/* Count a judged handshake, hand it to the sink. */
+static void conclude(void *arg, const struct merged *m, const struct verdict *v)
 {
 	struct pipeline *p = arg;
 	const struct as_handshake *hs = &m->hs;
-	struct event ev = {
-		.hs = hs, .client_moved = m->client_moved, .server_moved = m->server_moved};
+	struct event ev = {.hs = hs,
+			   .verdict = *v,
+			   .client_moved = m->client_moved,
+			   .server_moved = m->server_moved};
 	const char *name = p->ifname ? p->ifname(p->ifname_arg, hs->ifindex) : NULL;
 
 	if ((m->client_moved || m->server_moved) && hs->kind != AS_KIND_ORPHAN) {
@@ -54,8 +56,6 @@ static void judge(void *arg, const struct merged *m)
 		p->wall_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 	ev.wall_ns = (int64_t)hs->hello_ns + p->wall_offset;
 	snprintf(ev.ifname, sizeof(ev.ifname), "%s", name ? name : "");
-	verdict_outcome(hs, &ev.verdict);
-	learn_verdict(p->learn, hs, &ev.verdict);
 	identity_sides(p->identity, &ev);
 	for (unsigned int i = 0; i < ev.side_count; i++)
 		expect(p, &ev, &ev.side[i]);
@@ -65,6 +65,20 @@ static void judge(void *arg, const struct merged *m)
 		p->counted++;
 	if (p->sink)
 		p->sink(p->sink_arg, &ev);
+}
+
+static void judge(void *arg, const struct merged *m)
+{
+	struct pipeline *p = arg;
+	struct verdict v;
+
+	if (p->lookback) {
+		lookback_add(p->lookback, m);
+		return;
+	}
+	verdict_outcome(&m->hs, &v);
+	learn_verdict(p->learn, &m->hs, &v);
+	conclude(p, m, &v);
 }
 
 int pipeline_merge(struct pipeline *p)
@@ -90,6 +104,12 @@ static void on_timer(void *arg, uint32_t ready)
 	(void)ready;
 	p->now = (uint64_t)clock_ns(CLOCK_MONOTONIC);
 	set_timer(p, merge_release(p->merge, p->now));
+}
+
+int pipeline_look_back(struct pipeline *p)
+{
+	p->lookback = lookback_new(p->learn, conclude, p);
+	return p->lookback ? 0 : -ENOMEM;
 }
 
 int pipeline_live(struct pipeline *p, struct loop *loop)
@@ -119,4 +139,6 @@ void pipeline_time(struct pipeline *p, uint64_t now)
 void pipeline_end(struct pipeline *p)
 {
 	merge_flush(p->merge);
+	if (p->lookback)
+		lookback_flush(p->lookback);
 }

@@ -7,6 +7,7 @@
 #include "event.h"
 #include "identity.h"
 #include "learn.h"
+#include "lookback.h"
 #include "loop.h"
 #include "merge.h"
 #include "service.h"
@@ -14,6 +15,7 @@
 /**
  * struct pipeline - what a record goes through. The caller owns the parts.
  * @learn: what is known of servers' TLS 1.3 flights; made by pipeline_merge()
+ * @lookback: NULL, or made by pipeline_look_back()
  * @aggregate: NULL when nobody asks for counters
  * @merge: made by pipeline_merge()
  * @wall_offset: what to add to a record's times for CLOCK_REALTIME, ns
@@ -28,6 +30,7 @@ struct pipeline {
 	struct identity *identity;
 	struct service_book *book;
 	struct learn_book *learn;
+	struct lookback *lookback;
 	struct aggregate *aggregate;
 	struct merge *merge;
 	int64_t wall_offset;
@@ -46,6 +49,12 @@ struct pipeline {
 /** pipeline_merge - make @p->merge and @p->learn; @p must not move then. 0 or -ENOMEM: the caller
  * frees what there is in either case. */
 int pipeline_merge(struct pipeline *p);
+
+/**
+ * pipeline_look_back - records come from a file: what is not known of one waits for what the
+ * others teach. After pipeline_merge(). Returns 0 or -ENOMEM; the caller frees @p->lookback.
+ */
+int pipeline_look_back(struct pipeline *p);
 
 /**
  * pipeline_live - the records' times are of CLOCK_MONOTONIC, and it is now: what is held is
