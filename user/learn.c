@@ -10,32 +10,21 @@
 #include <uthash.h>
 
 #include "alpnscope/wire.h"
+#include "answers.h"
 #include "line.h"
 #include "shape.h"
 
 #define ALPN_OVERHEAD 7 /* RFC 7301 section 3.1: extension header, list and name length */
 #define HTTP1_1_SIZE (ALPN_OVERHEAD + 8)
-#define OFFERS 8
-#define NAME_KEPT 32
 #define KEY_MAX (16 + 2 + AS_SNI_MAX)
 #define SHAPE_EXT (AS_X_MAX_FRAGMENT_LENGTH | AS_X_RECORD_SIZE_LIMIT | AS_X_SUPPORTED_GROUPS)
 #define SHAPE_FLAGS (AS_F_RETRY | AS_F_PQ)
 #define NO_OFFER 1 /* in place of an offer's hash */
 
-/* What a server answered to one offer. */
-struct offer {
-	uint64_t hash; /* of the offer, 0: free */
-	unsigned int count; /* samples of it */
-	enum answer answer;
-	uint8_t len;
-	uint8_t name[NAME_KEPT];
-};
-
 struct learn_server {
 	uint64_t salt; /* the book's */
 	struct line line;
-	struct offer offer[OFFERS];
-	unsigned int next_offer; /* the place that is taken next */
+	struct answers answers;
 	UT_hash_handle hh;
 	size_t key_len;
 	uint8_t key[];
@@ -221,55 +210,22 @@ static struct inference answer_of(const struct alpn_list *offered, unsigned int 
 	return found;
 }
 
-static struct offer *find_offer(struct learn_server *s, uint64_t hash)
+/*
+ * What the server chose of the same offer at other times. Only where @m, or its like, was met
+ * between those times, it is sure that the answer did not change: else it must not contradict what
+ * @v has.
+ */
+static struct inference by_offer(const struct learn_server *s, const struct verdict *v,
+				 const struct line_flight *m)
 {
-	for (unsigned int i = 0; i < OFFERS; i++)
-		if (s->offer[i].hash == hash)
-			return &s->offer[i];
-	return NULL;
-}
+	uint32_t first, last;
+	struct inference found =
+		answers_find(&s->answers, offer_hash(s, &v->offered), &v->offered, &first, &last);
 
-/* What the server chose of the same offer at other times, as a name of this offer. */
-static struct inference by_offer(struct learn_server *s, const struct verdict *v)
-{
-	const struct offer *o = find_offer(s, offer_hash(s, &v->offered));
-	struct inference found = {0};
-
-	if (!o || o->count < LINE_SAMPLES)
+	if (found.answer == ANSWER_UNKNOWN || v->grade == GRADE_NONE ||
+	    line_overlaps(&s->line, m, first, last))
 		return found;
-	found.answer = o->answer;
-	if (o->answer != ANSWER_NAME)
-		return found;
-	for (unsigned int i = 0; i < v->offered.count; i++) {
-		found.name = v->offered.name[i];
-		if (found.name.len == o->len && !memcmp(found.name.bytes, o->name, o->len))
-			return found;
-	}
 	return (struct inference){0};
-}
-
-static void add_offer(struct learn_server *s, const struct verdict *v, const struct inference *i,
-		      unsigned int count)
-{
-	uint64_t hash = offer_hash(s, &v->offered);
-	struct inference known;
-	struct offer *o = find_offer(s, hash);
-
-	if (i->name.len > NAME_KEPT)
-		return;
-	if (!o) {
-		o = &s->offer[s->next_offer++ % OFFERS];
-		o->count = 0;
-	}
-	known = (struct inference){.answer = o->answer, .name = {o->name, o->len}};
-	if (o->count && !inference_equal(&known, i))
-		o->count = 0;
-	o->hash = hash;
-	o->count += o->count < UINT16_MAX ? count : 0;
-	o->answer = i->answer;
-	o->len = i->name.len;
-	if (o->len)
-		memcpy(o->name, i->name.bytes, o->len);
 }
 
 static unsigned int size_of(const struct inference *i)
@@ -300,7 +256,7 @@ static struct inference recall(struct learn_server *s, const struct verdict *v,
 	*fit = m->sizes.count ? line_judge(&s->line, m, &size) : LINE_UNKNOWN;
 	if (*fit == LINE_MISFIT || *fit == LINE_BROKEN || !v->has_offer)
 		return none;
-	copy = by_offer(s, v);
+	copy = by_offer(s, v, m);
 	if (*fit == LINE_UNKNOWN)
 		return explains(s, m, &copy) ? copy : none;
 	line = answer_of(&v->offered, size);
@@ -359,7 +315,7 @@ static void learn_flight(struct learn_book *book, struct learn_server *s, struct
 		fit = LINE_MISFIT;
 	if (fit == LINE_MISFIT || fit == LINE_BROKEN) {
 		lose(book, s);
-		memset(s->offer, 0, sizeof(s->offer));
+		memset(&s->answers, 0, sizeof(s->answers));
 	}
 	if (fit == LINE_MISFIT)
 		line_forget(&s->line, m);
@@ -369,10 +325,11 @@ static void learn_flight(struct learn_book *book, struct learn_server *s, struct
 		proved = (int)size_of(&own);
 	if (m->sizes.count)
 		line_add(&s->line, m, proved);
+	s->line.clock = m->at;
 	if (samples && v->outcome != OUTCOME_UNDETERMINED)
-		add_offer(s, v, &own, samples);
+		answers_add(&s->answers, m->hash, &own, samples, m->at);
 	else if (fit == LINE_FITS && v->grade == GRADE_LEARNED)
-		add_offer(s, v, &known, 1);
+		answers_add(&s->answers, m->hash, &known, 1, m->at);
 }
 
 /* Can others tell of @hs? Then its shape in @f. */

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #define NEAR 2 /* an ECDSA signature in DER has from 70 to 72 bytes, nearly always, */
-#define FAR 3 /* and hardly ever so many more or less */
+#define FAR 3 /* and hardly ever so many more or less; nor has a certificate that is renewed */
 
-/* A stretch of the line, both ends included, in which nothing changed. */
+/* A stretch of the line, both ends included, in which nothing changed by more than @slack. */
 struct stretch {
 	uint32_t from, to;
+	unsigned int slack;
 };
 
 bool line_add_size(struct line_sizes *z, unsigned int size)
@@ -51,27 +52,44 @@ static bool same_length(const struct line_kind *k, const struct line_flight *f)
 	return f->length + far >= k->max && f->length <= k->min + far;
 }
 
-/* The stretch around @f that runs cover without a hole, @own among them. */
+/* Add the run of @k to @s where it reaches further. */
+static bool grow(struct stretch *s, const struct line_kind *k)
+{
+	unsigned int slack = s->slack + k->max - k->min;
+
+	if (k->first > s->to || k->last < s->from || (k->first >= s->from && k->last <= s->to) ||
+	    slack > FAR)
+		return false;
+	s->from = k->first < s->from ? k->first : s->from;
+	s->to = k->last > s->to ? k->last : s->to;
+	s->slack = slack;
+	return true;
+}
+
+static struct stretch run_of(const struct line_flight *f, const struct line_kind *own)
+{
+	struct stretch s = {f->at, f->at, 0};
+
+	if (!own || !same_length(own, f))
+		return s;
+	s.from = own->first < f->at ? own->first : f->at;
+	s.to = own->last > f->at ? own->last : f->at;
+	s.slack = own->max - own->min;
+	return s;
+}
+
+/* The stretch around @f that runs cover without a hole, its own first. */
 static struct stretch stretch_of(const struct line *l, const struct line_flight *f,
 				 const struct line_kind *own)
 {
-	struct stretch s = {f->at, f->at};
+	struct stretch s = run_of(f, own);
 	bool grown = true;
 
-	if (own)
-		s.from = own->first < s.from ? own->first : s.from;
 	while (grown) {
 		grown = false;
-		for (unsigned int i = 0; i < LINE_KINDS; i++) {
-			const struct line_kind *k = &l->kind[i];
-
-			if (!k->count || k->certificate != f->certificate || k->first > s.to ||
-			    k->last < s.from || (k->first >= s.from && k->last <= s.to))
-				continue;
-			s.from = k->first < s.from ? k->first : s.from;
-			s.to = k->last > s.to ? k->last : s.to;
-			grown = true;
-		}
+		for (unsigned int i = 0; i < LINE_KINDS; i++)
+			if (l->kind[i].count && l->kind[i].certificate == f->certificate)
+				grown = grow(&s, &l->kind[i]) || grown;
 	}
 	return s;
 }
@@ -99,12 +117,23 @@ struct hearing {
 	bool agrees; /* with each flight */
 };
 
+/*
+ * By how many bytes a flight must be off to speak against an answer: by more than a renewal, and
+ * than the signatures of @k may still vary.
+ */
+static unsigned int far_of(const struct line_kind *k)
+{
+	unsigned int seen = k->max - k->min;
+
+	return !k->certificate ? 0 : FAR + (seen < NEAR ? NEAR - seen : 0);
+}
+
 static void hear(struct hearing *h, const struct line_kind *k, const struct line_flight *f,
 		 unsigned int base, bool spanned, bool varies)
 {
 	const struct line_sizes only = {1, {k->proved_size}};
 	unsigned int near = f->certificate && (spanned || varies) ? NEAR : 0;
-	unsigned int far = f->certificate ? FAR : 0;
+	unsigned int far = far_of(k);
 	unsigned int off = distance(k, base, &k->sizes);
 
 	if (off > near)
@@ -185,6 +214,13 @@ static struct line_kind *place_for(struct line *l)
 		if (!l->kind[i].count || l->kind[i].last < found->last)
 			found = &l->kind[i];
 	return found;
+}
+
+bool line_overlaps(const struct line *l, const struct line_flight *f, uint32_t first, uint32_t last)
+{
+	struct stretch s = run_of(f, kind_of(l, f));
+
+	return first <= s.to && last >= s.from;
 }
 
 void line_add(struct line *l, const struct line_flight *f, int proved)

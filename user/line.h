@@ -82,6 +82,13 @@ uint32_t line_next(const struct line *l);
 enum line_fit line_judge(const struct line *l, const struct line_flight *f, unsigned int *size);
 
 /**
+ * line_overlaps - was @f, or its like before and after it, met between places @first and @last?
+ * So that what holds from one of these to the other holds for @f, whose length did not change.
+ */
+bool line_overlaps(const struct line *l, const struct line_flight *f, uint32_t first,
+		   uint32_t last);
+
+/**
  * line_add - remember @f, whose place is line_next(), after line_judge().
  * @proved: the size of its answer when that is known otherwise, -1 when not
  */

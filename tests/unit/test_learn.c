@@ -62,6 +62,9 @@ static void signatures_vary(void **state)
 {
 	baseline(*state);
 	assert_sees(*state, NULL, FLIGHT + 1, "not_offered");
+	/* http/1.1 with a signature that is one byte shorter, and a renewal by 3 */
+	assert_sees(*state, BOTH, H2 + 2, "undetermined");
+	assert_sees(*state, NULL, FLIGHT + 2, "not_offered");
 	assert_sees(*state, BOTH, H2 + 2, "h2");
 	assert_sees(*state, BOTH, H2 + 1, "h2");
 	assert_sees(*state, "http/1.1", HTTP1, "http/1.1");

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* answers.h - what one server answered to the offers that it was made. */
+#ifndef ALPNSCOPE_ANSWERS_H
+#define ALPNSCOPE_ANSWERS_H
+
+#include "evidence.h"
+
+#define ANSWERS_OFFERS 8 /* the first one makes way for a ninth */
+#define ANSWERS_NAME_MAX 32 /* bytes of a name; longer ones are not kept */
+#define ANSWERS_SAMPLES 2 /* that an answer must have been met with */
+
+/** struct answers - all zero is an empty one. */
+struct answers {
+	struct answers_offer {
+		uint64_t hash; /* of the offer, 0: free */
+		unsigned int count; /* samples of it */
+		uint32_t first, last; /* their places (line.h) */
+		enum answer answer;
+		uint8_t len;
+		uint8_t name[ANSWERS_NAME_MAX];
+	} offer[ANSWERS_OFFERS];
+	unsigned int next; /* the place that is taken next */
+};
+
+/**
+ * answers_add - the server answered an offer with @answer.
+ * @hash: of the offer, not 0
+ * @samples: how many this one is worth
+ * @at: its place
+ *
+ * Another answer to the same offer replaces what was known of it.
+ */
+void answers_add(struct answers *a, uint64_t hash, const struct inference *answer,
+		 unsigned int samples, uint32_t at);
+
+/**
+ * answers_find - what did it answer to this offer?
+ * @offered: the offer; the name points to where its names do
+ * @first, @last: set to the places of the samples when there is an answer
+ *
+ * Returns answer and name only; ANSWER_UNKNOWN with fewer than ANSWERS_SAMPLES.
+ */
+struct inference answers_find(const struct answers *a, uint64_t hash,
+			      const struct alpn_list *offered, uint32_t *first, uint32_t *last);
+
+#endif
