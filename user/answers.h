@@ -6,7 +6,7 @@
 #include "evidence.h"
 
 #define ANSWERS_OFFERS 8 /* the first one makes way for a ninth */
-#define ANSWERS_NAME_MAX 32 /* bytes of a name; longer ones are not kept */
+#define ANSWERS_NAME_MAX 16 /* bytes of a name; longer ones are not kept */
 #define ANSWERS_SAMPLES 2 /* that an answer must have been met with */
 
 /** struct answers - all zero is an empty one. */

@@ -41,8 +41,8 @@ struct line_flight {
 struct line_kind {
 	uint64_t hash, shape;
 	uint32_t first, last; /* places */
-	unsigned int count; /* 0: free */
-	unsigned int proved; /* of them: whose answer was known otherwise, and took this size */
+	uint16_t count; /* 0: free */
+	uint16_t proved; /* of them: whose answer was known otherwise, and took this size */
 	uint16_t proved_size;
 	uint16_t min, max; /* bytes */
 	bool certificate;

@@ -3,11 +3,15 @@
 
 #include <stdlib.h>
 
-/* @ticket.server: NULL when it does not wait for itself. */
+/*
+ * @ticket.server: NULL when it does not wait for itself
+ * @changed: others told @known of it; what it tells by itself is not kept, for a verdict is large
+ */
 struct waiting {
 	struct waiting *next;
 	struct learn_ticket ticket;
-	struct verdict verdict; /* points into m */
+	bool changed;
+	struct inference known; /* points into m */
 	struct merged m;
 };
 
@@ -19,11 +23,34 @@ struct lookback {
 	unsigned int count;
 };
 
+static void keep(struct waiting *w, const struct verdict *v)
+{
+	w->known = verdict_inference(v);
+	w->changed = true;
+}
+
 static void ask_again(struct waiting *w)
 {
-	if (w->ticket.server)
-		learn_again(&w->ticket, &w->m.hs, &w->verdict);
+	struct verdict v;
+
+	if (!w->ticket.server)
+		return;
+	verdict_outcome(&w->m.hs, &v);
+	learn_again(&w->ticket, &w->m.hs, &v);
+	if (v.outcome != OUTCOME_UNDETERMINED)
+		keep(w, &v);
 	w->ticket.server = NULL;
+}
+
+static void hand_over(struct lookback *l, struct waiting *w)
+{
+	struct verdict v;
+
+	ask_again(w);
+	verdict_outcome(&w->m.hs, &v);
+	if (w->changed)
+		verdict_infer(&v, &w->known);
+	l->fn(l->arg, &w->m, &v);
 }
 
 static void on_loss(void *arg, const struct learn_server *server)
@@ -46,8 +73,8 @@ struct lookback *lookback_new(struct learn_book *book, lookback_fn fn, void *arg
 	return l;
 }
 
-/* Take the first one out, and hand it over unless that is not wanted any more. */
-static void take_first(struct lookback *l, bool hand_over)
+/* Take the first one out; @wanted: and hand it over. */
+static void take_first(struct lookback *l, bool wanted)
 {
 	struct waiting *w = l->first;
 
@@ -55,10 +82,8 @@ static void take_first(struct lookback *l, bool hand_over)
 	if (!l->first)
 		l->last = &l->first;
 	l->count--;
-	if (hand_over) {
-		ask_again(w);
-		l->fn(l->arg, &w->m, &w->verdict);
-	}
+	if (wanted)
+		hand_over(l, w);
 	free(w);
 }
 
@@ -78,28 +103,35 @@ void lookback_flush(struct lookback *l)
 		take_first(l, true);
 }
 
-static void add_without_memory(struct lookback *l, const struct merged *m)
+/* Judge it. Returns true when others changed what it tells by itself. */
+static bool judge(struct lookback *l, const struct as_handshake *hs, struct verdict *v,
+		  struct learn_ticket *ticket)
 {
-	struct verdict v;
+	enum outcome outcome;
+	enum grade grade;
 
-	lookback_flush(l);
-	verdict_outcome(&m->hs, &v);
-	learn_verdict(l->book, &m->hs, &v);
-	l->fn(l->arg, m, &v);
+	verdict_outcome(hs, v);
+	outcome = v->outcome;
+	grade = v->grade;
+	*ticket = learn_verdict(l->book, hs, v);
+	return v->outcome != outcome || v->grade != grade;
 }
 
 void lookback_add(struct lookback *l, const struct merged *m)
 {
-	struct waiting *w = malloc(sizeof(*w));
+	struct waiting *w = calloc(1, sizeof(*w));
+	struct learn_ticket ticket;
+	struct verdict v;
 
 	if (!w) {
-		add_without_memory(l, m);
+		lookback_flush(l);
+		judge(l, &m->hs, &v, &ticket);
+		l->fn(l->arg, m, &v);
 		return;
 	}
 	w->m = *m;
-	w->next = NULL;
-	verdict_outcome(&w->m.hs, &w->verdict);
-	w->ticket = learn_verdict(l->book, &w->m.hs, &w->verdict);
+	if (judge(l, &w->m.hs, &v, &w->ticket))
+		keep(w, &v);
 	*l->last = w;
 	l->last = &w->next;
 	l->count++;

@@ -9,7 +9,7 @@
 #include "learn.h"
 #include "merge.h"
 
-#define LOOKBACK_MAX 1024 /* that wait; 6 KiB each. Then the first one goes on as it is */
+#define LOOKBACK_MAX 1024 /* that wait, 1.3 KiB each. Then the first one goes on as it is */
 
 struct lookback;
 
