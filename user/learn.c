@@ -10,7 +10,7 @@
 #include <uthash.h>
 
 #include "alpnscope/wire.h"
-#include "answers.h"
+#include "offers.h"
 #include "line.h"
 #include "shape.h"
 
@@ -24,7 +24,7 @@
 struct learn_server {
 	uint64_t salt; /* the book's */
 	struct line line;
-	struct answers answers;
+	struct offers offers;
 	UT_hash_handle hh;
 	size_t key_len;
 	uint8_t key[];
@@ -220,7 +220,7 @@ static struct inference by_offer(const struct learn_server *s, const struct verd
 {
 	uint32_t first, last;
 	struct inference found =
-		answers_find(&s->answers, offer_hash(s, &v->offered), &v->offered, &first, &last);
+		offers_find(&s->offers, offer_hash(s, &v->offered), &v->offered, &first, &last);
 
 	if (found.answer == ANSWER_UNKNOWN || v->grade == GRADE_NONE ||
 	    line_overlaps(&s->line, m, first, last))
@@ -315,7 +315,7 @@ static void learn_flight(struct learn_book *book, struct learn_server *s, struct
 		fit = LINE_MISFIT;
 	if (fit == LINE_MISFIT || fit == LINE_BROKEN) {
 		lose(book, s);
-		memset(&s->answers, 0, sizeof(s->answers));
+		memset(&s->offers, 0, sizeof(s->offers));
 	}
 	if (fit == LINE_MISFIT)
 		line_forget(&s->line, m);
@@ -327,9 +327,9 @@ static void learn_flight(struct learn_book *book, struct learn_server *s, struct
 		line_add(&s->line, m, proved);
 	s->line.clock = m->at;
 	if (samples && v->outcome != OUTCOME_UNDETERMINED)
-		answers_add(&s->answers, m->hash, &own, samples, m->at);
+		offers_add(&s->offers, m->hash, &own, samples, m->at);
 	else if (fit == LINE_FITS && v->grade == GRADE_LEARNED)
-		answers_add(&s->answers, m->hash, &known, 1, m->at);
+		offers_add(&s->offers, m->hash, &known, 1, m->at);
 }
 
 /* Can others tell of @hs? Then its shape in @f. */

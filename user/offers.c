@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "answers.h"
+#include "offers.h"
 
 #include <string.h>
 
-static const struct answers_offer *find(const struct answers *a, uint64_t hash)
+static const struct offers_entry *find(const struct offers *a, uint64_t hash)
 {
-	for (unsigned int i = 0; i < ANSWERS_OFFERS; i++)
+	for (unsigned int i = 0; i < OFFERS_MAX; i++)
 		if (a->offer[i].hash == hash)
 			return &a->offer[i];
 	return NULL;
 }
 
-void answers_add(struct answers *a, uint64_t hash, const struct inference *answer,
-		 unsigned int samples, uint32_t at)
+void offers_add(struct offers *a, uint64_t hash, const struct inference *answer,
+		unsigned int samples, uint32_t at)
 {
-	const struct answers_offer *found = find(a, hash);
-	struct answers_offer *o;
+	const struct offers_entry *found = find(a, hash);
+	struct offers_entry *o;
 	struct inference known;
 
-	if (answer->name.len > ANSWERS_NAME_MAX)
+	if (answer->name.len > OFFERS_NAME_MAX)
 		return;
-	o = found ? &a->offer[found - a->offer] : &a->offer[a->next++ % ANSWERS_OFFERS];
+	o = found ? &a->offer[found - a->offer] : &a->offer[a->next++ % OFFERS_MAX];
 	known = (struct inference){.answer = o->answer, .name = {o->name, o->len}};
 	if (!found || !inference_equal(&known, answer))
-		*o = (struct answers_offer){.hash = hash, .first = at};
+		*o = (struct offers_entry){.hash = hash, .first = at};
 	o->last = at;
 	o->count += o->count < UINT16_MAX ? samples : 0;
 	o->answer = answer->answer;
@@ -32,13 +32,13 @@ void answers_add(struct answers *a, uint64_t hash, const struct inference *answe
 		memcpy(o->name, answer->name.bytes, o->len);
 }
 
-struct inference answers_find(const struct answers *a, uint64_t hash,
-			      const struct alpn_list *offered, uint32_t *first, uint32_t *last)
+struct inference offers_find(const struct offers *a, uint64_t hash, const struct alpn_list *offered,
+			     uint32_t *first, uint32_t *last)
 {
-	const struct answers_offer *o = find(a, hash);
+	const struct offers_entry *o = find(a, hash);
 	struct inference found = {0};
 
-	if (!o || o->count < ANSWERS_SAMPLES)
+	if (!o || o->count < OFFERS_SAMPLES)
 		return found;
 	*first = o->first;
 	*last = o->last;
