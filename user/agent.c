@@ -201,6 +201,8 @@ static const char *on_metrics(void *arg, const char *accept, struct buf *out)
 		.failed = n.failed,
 		.skipped = n.skipped,
 		.expectations_refused = service_refused(a->book),
+		.learned_servers = learn_servers(a->pipe.learn),
+		.learned_servers_evicted = learn_evicted(a->pipe.learn),
 		.config_loaded = true,
 		.version = ALPNSCOPE_VERSION,
 		.libbpf = libbpf,

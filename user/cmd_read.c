@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "alpnscope/wire.h"
@@ -116,6 +118,14 @@ static int take_expectations(struct service_book *book, const struct options *op
 	return 0;
 }
 
+/* All of it is there already, so that nobody waits for the first lines. */
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return strcmp(path, "-") && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 int read_capture(const struct options *opt)
 {
 	struct reader r = {.out = {.form = opt->form,
@@ -132,7 +142,8 @@ int read_capture(const struct options *opt)
 				   .book = service_new(SERVICES_MAX),
 				   .sink = on_event,
 				   .sink_arg = &r};
-	if (!r.engine || !r.pipe.identity || !r.pipe.book || pipeline_merge(&r.pipe)) {
+	if (!r.engine || !r.pipe.identity || !r.pipe.book || pipeline_merge(&r.pipe) ||
+	    (is_file(opt->file) && pipeline_look_back(&r.pipe))) {
 		log_error("out of memory");
 		goto out;
 	}
@@ -153,6 +164,7 @@ out:
 	native_free(r.engine);
 	merge_free(r.pipe.merge);
 	identity_free(r.pipe.identity);
+	lookback_free(r.pipe.lookback);
 	learn_free(r.pipe.learn);
 	if (r.pipe.book)
 		service_free(r.pipe.book);

@@ -301,9 +301,12 @@ static bool server_left(const struct as_handshake *hs, const struct flight *f)
 }
 
 /*
- * The end of HTTP/2 (RFC 9113 section 6.8): the client's last records are a GOAWAY, which may
- * have the acknowledgement before it, and close_notify. So are the server's, and then that of the
- * client may not have been seen; or it had sent SETTINGS, and sends nothing after it but such.
+ * The end of HTTP/2 (RFC 9113 section 6.8): the last records of both sides are a GOAWAY, the
+ * client's maybe with its acknowledgement before it, and close_notify, though that of the client
+ * may not have been seen. One side's GOAWAY is not enough: as long is what a WebSocket client
+ * says to leave with a reason of 9 letters (RFC 6455 section 5.5.1; the echo is 4 shorter), or a
+ * body of 17 bytes that nobody answers, and a ticket may be as short as SETTINGS. The shortest
+ * answer of HTTP/1.1 that is of use, a status line alone, is 19 bytes and not 17.
  */
 static bool closes_http2(const struct as_handshake *hs, const struct flight *f)
 {
@@ -318,10 +321,8 @@ static bool closes_http2(const struct as_handshake *hs, const struct flight *f)
 	len = c->len[at] - pad;
 	if (len != GOAWAY + RECORD_OVERHEAD && len != GOAWAY + SETTINGS_ACK)
 		return false;
-	if (only_record(c, f->client_app, AS_FLIGHT_MAX, c->len[at]) != at ||
-	    !server_is_done(hs, f, c->before[at]))
-		return false;
-	return server_left(hs, f) || (closed && settings_before(hs, f, at));
+	return only_record(c, f->client_app, AS_FLIGHT_MAX, c->len[at]) == at &&
+	       server_is_done(hs, f, c->before[at]) && server_left(hs, f);
 }
 
 static struct inference by_pattern(const struct as_handshake *hs, const struct alpn_list *offered,

@@ -3,53 +3,28 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* An entry that did not fit is left out of its table, and hh.tbl is then NULL. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "alpnscope/wire.h"
+#include "offers.h"
+#include "line.h"
 #include "shape.h"
 
 #define ALPN_OVERHEAD 7 /* RFC 7301 section 3.1: extension header, list and name length */
 #define HTTP1_1_SIZE (ALPN_OVERHEAD + 8)
-#define NEAR 2 /* an ECDSA signature in DER has from 70 to 72 bytes, nearly always, */
-#define FAR 3 /* and hardly ever so many more or less */
-#define SAMPLES 2 /* how many must speak against an answer to rule it out */
-#define SIZES 8 /* in one offer */
-#define SEEN 12 /* kinds of flights of one server */
-#define OFFERS 8
-#define NAME_KEPT 32
 #define KEY_MAX (16 + 2 + AS_SNI_MAX)
 #define SHAPE_EXT (AS_X_MAX_FRAGMENT_LENGTH | AS_X_RECORD_SIZE_LIMIT | AS_X_SUPPORTED_GROUPS)
+#define SHAPE_FLAGS (AS_F_RETRY | AS_F_PQ)
+#define NO_OFFER 1 /* in place of an offer's hash */
 
-/* How many bytes ALPN may take in the answer to an offer, ascending; unused ones are 0. */
-struct sizes {
-	uint16_t count;
-	uint16_t size[SIZES];
-};
-
-/* Flights to clients that sent the same offer and extensions. */
-struct seen {
-	unsigned int count; /* 0: free */
-	uint64_t hash; /* of the offer, or a small number where the answer is known */
-	uint32_t shape;
-	unsigned int min, max; /* bytes */
-	struct sizes sizes;
-};
-
-/* What a server answered to one offer when it resumed. */
-struct offer {
-	uint64_t hash; /* of the offer, 0: free */
-	enum answer answer;
-	uint8_t len;
-	uint8_t name[NAME_KEPT];
-};
-
-struct server {
-	struct seen seen[SEEN];
-	struct offer offer[OFFERS];
-	unsigned int next_seen, next_offer; /* the place that is taken next */
+struct learn_server {
+	uint64_t salt; /* the book's */
+	struct line line;
+	struct offers offers;
 	UT_hash_handle hh;
 	size_t key_len;
 	uint8_t key[];
@@ -57,19 +32,27 @@ struct server {
 
 struct learn_book {
 	size_t limit;
-	struct server *servers; /* the one not met for longest first */
+	uint64_t salt; /* of offers: nobody can make one that is taken for another's */
+	struct learn_server *servers; /* the one not met for longest first */
+	uint64_t evicted;
+	learn_loss_fn losing; /* or NULL */
+	void *arg;
 };
 
 struct learn_book *learn_new(size_t limit)
 {
 	struct learn_book *book = calloc(1, sizeof(*book));
 
-	if (book)
-		book->limit = limit;
-	return book;
+	if (!book)
+		return NULL;
+	book->limit = limit;
+	if (getrandom(&book->salt, sizeof(book->salt), 0) == sizeof(book->salt))
+		return book;
+	free(book);
+	return NULL;
 }
 
-static void drop(struct learn_book *book, struct server *s)
+static void drop(struct learn_book *book, struct learn_server *s)
 {
 	HASH_DEL(book->servers, s);
 	free(s);
@@ -77,7 +60,7 @@ static void drop(struct learn_book *book, struct server *s)
 
 void learn_free(struct learn_book *book)
 {
-	struct server *s, *next;
+	struct learn_server *s, *next;
 
 	if (!book)
 		return;
@@ -102,21 +85,36 @@ static size_t pack_key(const struct as_handshake *hs, uint8_t key[KEY_MAX])
 	return len;
 }
 
-static bool put(struct learn_book *book, struct server *s)
+/* What is known of @s is about to go: what waits for more is judged by it. */
+static void lose(struct learn_book *book, struct learn_server *s)
+{
+	if (book->losing)
+		book->losing(book->arg, s);
+}
+
+static void evict(struct learn_book *book, struct learn_server *s)
+{
+	lose(book, s);
+	drop(book, s);
+	book->evicted++;
+}
+
+static bool put(struct learn_book *book, struct learn_server *s)
 {
 	HASH_ADD_KEYPTR(hh, book->servers, s->key, s->key_len, s);
 	if (s->hh.tbl)
 		return true;
+	lose(book, s);
 	free(s);
 	return false;
 }
 
 /* The server of @hs, made if need be, and now the one met last; NULL without memory. */
-static struct server *server_of(struct learn_book *book, const struct as_handshake *hs)
+static struct learn_server *server_of(struct learn_book *book, const struct as_handshake *hs)
 {
 	uint8_t key[KEY_MAX];
 	size_t len = pack_key(hs, key);
-	struct server *s;
+	struct learn_server *s;
 
 	HASH_FIND(hh, book->servers, key, len, s);
 	if (s) {
@@ -124,88 +122,76 @@ static struct server *server_of(struct learn_book *book, const struct as_handsha
 		return put(book, s) ? s : NULL;
 	}
 	if (book->limit && HASH_COUNT(book->servers) >= book->limit)
-		drop(book, book->servers);
+		evict(book, book->servers);
 	s = calloc(1, sizeof(*s) + len);
 	if (!s)
 		return NULL;
 	memcpy(s->key, key, len);
 	s->key_len = len;
+	s->salt = book->salt;
 	return put(book, s) ? s : NULL;
 }
 
-static void forget(struct server *s)
+/* FNV-1a, from a secret start. */
+static uint64_t offer_hash(const struct learn_server *s, const struct alpn_list *offered)
 {
-	memset(s->seen, 0, sizeof(s->seen));
-	memset(s->offer, 0, sizeof(s->offer));
-}
-
-/* FNV-1a; two offers that meet by it are of clients of the same server. */
-static uint64_t offer_hash(const struct alpn_list *offered)
-{
-	uint64_t h = 0xcbf29ce484222325;
+	uint64_t h = s->salt;
 
 	for (unsigned int i = 0; i < offered->count; i++) {
 		h = (h ^ offered->name[i].len) * 0x100000001b3;
 		for (unsigned int k = 0; k < offered->name[i].len; k++)
 			h = (h ^ offered->name[i].bytes[k]) * 0x100000001b3;
 	}
-	return h ? h : 1;
+	return h > NO_OFFER ? h : NO_OFFER + 1;
 }
 
-/* What decides, beside ALPN, how long a flight is. */
-static uint32_t shape_of(const struct as_handshake *hs)
+/* What decides, beside ALPN, how long a flight is: what the client sent, and how it is sent. */
+static uint64_t shape_of(const struct as_handshake *hs, const struct flight *f)
 {
-	return (hs->client_ext & SHAPE_EXT) | (hs->flags & AS_F_RETRY ? 1U << 31 : 0);
+	uint64_t shape = hs->client_ext & SHAPE_EXT;
+
+	shape |= (uint64_t)(hs->flags & SHAPE_FLAGS) << 16;
+	shape |= (uint64_t)hs->group << 40;
+	shape |= (uint64_t)f->layout << 56 | (uint64_t)f->padding << 60;
+	return shape | (hs->server_ext & AS_X_PRE_SHARED_KEY ? 1ULL << 63 : 0);
 }
 
-static struct offer *find_offer(struct server *s, uint64_t hash)
+/* Can its length be compared with others'? Accepted early data is told in it, or is not. */
+static bool measurable(const struct as_handshake *hs, const struct flight *f)
 {
-	for (unsigned int i = 0; i < OFFERS; i++)
-		if (s->offer[i].hash == hash)
-			return &s->offer[i];
-	return NULL;
-}
-
-static struct offer *offer_of(struct server *s, uint64_t hash)
-{
-	struct offer *o = find_offer(s, hash);
-
-	if (o)
-		return o;
-	o = &s->offer[s->next_offer++ % OFFERS];
-	*o = (struct offer){.hash = hash};
-	return o;
-}
-
-static bool add_size(struct sizes *z, unsigned int size)
-{
-	unsigned int at;
-
-	for (at = 0; at < z->count && z->size[at] < size; at++)
-		;
-	if (at < z->count && z->size[at] == size)
-		return true;
-	if (z->count == SIZES)
-		return false;
-	memmove(&z->size[at + 1], &z->size[at], (z->count - at) * sizeof(z->size[0]));
-	z->size[at] = (uint16_t)size;
-	z->count++;
-	return true;
+	return f->padding != FLIGHT_GRID &&
+	       !((hs->client_ext & AS_X_EARLY_DATA) && (hs->server_ext & AS_X_PRE_SHARED_KEY));
 }
 
 /*
  * What the server may have answered: nothing, a name that was offered, and http/1.1, which Apache
  * httpd chooses without. Returns false when that is too much to tell apart.
  */
-static bool possible_sizes(const struct alpn_list *offered, struct sizes *z)
+static bool possible_sizes(const struct verdict *v, struct line_sizes *z)
 {
 	memset(z, 0, sizeof(*z));
-	add_size(z, 0);
-	add_size(z, HTTP1_1_SIZE);
-	for (unsigned int i = 0; i < offered->count; i++)
-		if (!add_size(z, ALPN_OVERHEAD + offered->name[i].len))
+	line_add_size(z, 0);
+	if (!v->has_offer)
+		return true;
+	line_add_size(z, HTTP1_1_SIZE);
+	for (unsigned int i = 0; i < v->offered.count; i++)
+		if (!line_add_size(z, ALPN_OVERHEAD + v->offered.name[i].len))
 			return false;
 	return true;
+}
+
+static struct line_flight measure(const struct learn_server *s, const struct as_handshake *hs,
+				  const struct verdict *v, const struct flight *f)
+{
+	struct line_flight m = {.hash = v->has_offer ? offer_hash(s, &v->offered) : NO_OFFER,
+				.shape = shape_of(hs, f),
+				.at = line_next(&s->line),
+				.certificate = f->layout == FLIGHT_WHOLE};
+
+	m.length = (uint16_t)(m.certificate ? f->whole : (unsigned int)f->ext_min);
+	if (!measurable(hs, f) || !possible_sizes(v, &m.sizes))
+		m.sizes.count = 0;
+	return m;
 }
 
 /* The answer that takes @size bytes; unknown when it is more than one, or was not offered. */
@@ -224,216 +210,207 @@ static struct inference answer_of(const struct alpn_list *offered, unsigned int 
 	return found;
 }
 
-/* By how many bytes a flight of @base bytes without ALPN differs from what was seen. */
-static unsigned int distance(const struct seen *seen, unsigned int base)
-{
-	unsigned int least = UINT32_MAX;
-
-	for (unsigned int i = 0; i < seen->sizes.count; i++) {
-		unsigned int with = base + seen->sizes.size[i];
-		unsigned int off = with < seen->min   ? seen->min - with
-				   : with > seen->max ? with - seen->max
-						      : 0;
-
-		least = off < least ? off : least;
-	}
-	return least;
-}
-
-/* How many flights speak against @base; @near: none is off by more than a signature may be. */
-static unsigned int against(const struct server *s, uint32_t shape, unsigned int base, bool *near)
-{
-	unsigned int count = 0;
-
-	*near = true;
-	for (unsigned int i = 0; i < SEEN; i++) {
-		unsigned int off = 0;
-
-		if (s->seen[i].count && s->seen[i].shape == shape)
-			off = distance(&s->seen[i], base);
-		if (off > NEAR)
-			*near = false;
-		if (off > FAR)
-			count += s->seen[i].count;
-	}
-	return count;
-}
-
 /*
- * The one answer that agrees with all flights that were seen, while at least two of them speak
- * against each other one. @misfit: every answer has some against it.
+ * What the server chose of the same offer at other times. Only where @m, or its like, was met
+ * between those times, it is sure that the answer did not change: else it must not contradict what
+ * @v has.
  */
-static struct inference by_line(const struct server *s, uint32_t shape, unsigned int whole,
-				const struct alpn_list *offered, const struct sizes *z,
-				bool *misfit)
+static struct inference by_offer(const struct learn_server *s, const struct verdict *v,
+				 const struct line_flight *m)
 {
-	struct inference found = {0};
-	unsigned int open = 0, agree = 0;
-	bool near;
+	uint32_t first, last;
+	struct inference found =
+		offers_find(&s->offers, offer_hash(s, &v->offered), &v->offered, &first, &last);
 
-	*misfit = true;
-	for (unsigned int i = 0; i < z->count; i++) {
-		unsigned int no = against(s, shape, whole - z->size[i], &near);
+	bool open = v->grade == GRADE_NONE && v->inferred.answer == ANSWER_UNKNOWN;
 
-		if (no == 0)
-			*misfit = false;
-		if (no < SAMPLES)
-			open++;
-		if (near) {
-			agree++;
-			found = answer_of(offered, z->size[i]);
-		}
-	}
-	return agree == 1 && open == 1 ? found : (struct inference){0};
-}
-
-/* Remember a flight. Another length for the same offer is another certificate, or answer. */
-static void remember(struct server *s, uint64_t hash, uint32_t shape, unsigned int whole,
-		     const struct sizes *z)
-{
-	struct seen *e = NULL;
-
-	for (unsigned int i = 0; i < SEEN && !e; i++)
-		if (s->seen[i].count && s->seen[i].hash == hash && s->seen[i].shape == shape)
-			e = &s->seen[i];
-	if (e && (whole + FAR < e->max || whole > e->min + FAR)) {
-		forget(s);
-		e = NULL;
-	}
-	if (!e) {
-		e = &s->seen[s->next_seen++ % SEEN];
-		*e = (struct seen){.hash = hash, .shape = shape, .sizes = *z};
-		e->min = e->max = whole;
-	}
-	if (e->count < UINT16_MAX)
-		e->count++;
-	e->min = whole < e->min ? whole : e->min;
-	e->max = whole > e->max ? whole : e->max;
-}
-
-/* What the server chose of the same offer when it resumed, as a name of this offer. */
-static struct inference by_copy(const struct offer *o, const struct alpn_list *offered)
-{
-	struct inference found = {.answer = o->answer};
-
-	if (o->answer != ANSWER_NAME)
+	if (found.answer == ANSWER_UNKNOWN || open || line_overlaps(&s->line, m, first, last))
 		return found;
-	for (unsigned int i = 0; i < offered->count; i++) {
-		found.name = offered->name[i];
-		if (found.name.len == o->len && !memcmp(found.name.bytes, o->name, o->len))
-			return found;
-	}
 	return (struct inference){0};
 }
 
-/* What is known of a whole flight from others, unknown when the two ways differ. */
-static struct inference recall(struct server *s, const struct as_handshake *hs,
-			       const struct verdict *v, unsigned int whole, const struct sizes *z)
+static unsigned int size_of(const struct inference *i)
 {
-	struct inference line, copy = {0}, none = {0};
-	const struct offer *o;
-	bool misfit;
+	return i->answer == ANSWER_NAME ? ALPN_OVERHEAD + i->name.len : 0;
+}
 
-	line = by_line(s, shape_of(hs), whole, &v->offered, z, &misfit);
-	if (misfit) {
-		forget(s);
+/* Does no flight speak against @answer? */
+static bool explains(const struct learn_server *s, const struct line_flight *m,
+		     const struct inference *answer)
+{
+	struct line_flight only = *m;
+	unsigned int size;
+
+	if (answer->answer == ANSWER_UNKNOWN || !m->sizes.count)
+		return true;
+	only.sizes = (struct line_sizes){.count = 1, .size = {(uint16_t)size_of(answer)}};
+	return line_judge(&s->line, &only, &size) != LINE_MISFIT;
+}
+
+/* What other flights say of this one; the two ways unknown when they differ. */
+static struct inference recall(struct learn_server *s, const struct verdict *v,
+			       const struct line_flight *m, enum line_fit *fit)
+{
+	struct inference line = {0}, copy, none = {0};
+	unsigned int size = 0;
+
+	*fit = m->sizes.count ? line_judge(&s->line, m, &size) : LINE_UNKNOWN;
+	if (*fit == LINE_MISFIT || *fit == LINE_BROKEN || !v->has_offer)
 		return none;
-	}
-	o = find_offer(s, offer_hash(&v->offered));
-	if (o)
-		copy = by_copy(o, &v->offered);
-	if (line.answer == ANSWER_UNKNOWN)
-		return copy;
+	copy = by_offer(s, v, m);
+	if (*fit == LINE_UNKNOWN)
+		return explains(s, m, &copy) ? copy : none;
+	line = answer_of(&v->offered, size);
+	if (line.answer == ANSWER_UNKNOWN) /* known, and not to be told: no copy either */
+		return none;
 	return copy.answer == ANSWER_UNKNOWN || inference_equal(&line, &copy) ? line : none;
 }
 
-static void learn_resumed(struct server *s, const struct verdict *v, const struct inference *own)
+/* Change @v where others know better. Returns false when they contradict what is exact. */
+static bool settle(struct verdict *v, const struct inference *own, struct inference known)
 {
-	struct offer *o;
+	bool agree = inference_equal(&known, own);
 
-	bool known = own->evidence == EVIDENCE_LIBRARY ||
-		     (own->evidence == EVIDENCE_RECORD_LENGTH &&
-		      (own->grade == GRADE_EXACT || own->grade == GRADE_LISTED));
-
-	if (!known || own->name.len > NAME_KEPT)
-		return;
-	o = offer_of(s, offer_hash(&v->offered));
-	o->answer = own->answer;
-	o->len = own->name.len;
-	if (o->len)
-		memcpy(o->name, own->name.bytes, o->len);
-}
-
-/* The answer is known otherwise: of the ALPN sizes one is left. */
-static void learn_known(struct server *s, const struct as_handshake *hs, unsigned int whole,
-			const struct inference *own)
-{
-	struct sizes z = {.count = 1};
-
-	if (own->answer == ANSWER_NAME)
-		z.size[0] = (uint16_t)(ALPN_OVERHEAD + own->name.len);
-	remember(s, z.size[0], shape_of(hs), whole, &z);
-}
-
-/* A library answered @own. What would have been said without it, @known being the book's word? */
-static void learn_answer(struct server *s, const struct as_handshake *hs, struct verdict *v,
-			 unsigned int whole, const struct inference *known)
-{
-	struct inference own = verdict_inference(v);
-
-	if (v->inferred.answer == ANSWER_UNKNOWN)
-		v->inferred = *known;
-	else if (known->answer != ANSWER_UNKNOWN && !inference_equal(known, &v->inferred))
-		v->inferred = (struct inference){0};
-	learn_known(s, hs, whole, &own);
-}
-
-static void learn_whole(struct server *s, const struct as_handshake *hs, struct verdict *v,
-			unsigned int whole)
-{
-	struct inference known, own = verdict_inference(v);
-	struct sizes z;
-
-	if (!v->has_offer) {
-		if (v->outcome == OUTCOME_NOT_OFFERED)
-			learn_known(s, hs, whole, &own);
-		return;
-	}
-	if (!possible_sizes(&v->offered, &z))
-		return;
-	known = recall(s, hs, v, whole, &z);
-	remember(s, offer_hash(&v->offered), shape_of(hs), whole, &z);
 	known.evidence = EVIDENCE_RECORD_LENGTH;
 	known.grade = GRADE_LEARNED;
-	if (v->evidence == EVIDENCE_LIBRARY) {
-		learn_answer(s, hs, v, whole, &known);
-	} else if (own.answer == ANSWER_UNKNOWN && known.answer != ANSWER_UNKNOWN) {
+	if (known.answer == ANSWER_UNKNOWN)
+		return true;
+	if (own->answer == ANSWER_UNKNOWN || (agree && own->grade == GRADE_LIKELY))
 		verdict_infer(v, &known);
-	} else if (known.answer != ANSWER_UNKNOWN && !inference_equal(&known, &own)) {
+	else if (!agree && own->grade == GRADE_EXACT)
+		return false;
+	else if (!agree)
 		verdict_infer(v, &(struct inference){0});
-	} else if (own.answer == ANSWER_NAME) {
-		learn_known(s, hs, whole, &own);
+	return true;
+}
+
+/*
+ * A library told what was chosen: say in @v->inferred what would have been concluded without it.
+ * Returns false when others contradict the library.
+ */
+static bool compare(struct verdict *v, struct inference known)
+{
+	struct inference told = verdict_inference(v), own = v->inferred;
+	struct verdict without = *v;
+
+	verdict_infer(&without, &own);
+	settle(&without, &own, known);
+	v->inferred = verdict_inference(&without);
+	return known.answer == ANSWER_UNKNOWN || inference_equal(&known, &told);
+}
+
+/*
+ * How many samples its own evidence is worth. Who speaks HTTP/2 chose it, if the alternative was
+ * offered; else it may speak it unasked, having no other.
+ */
+static unsigned int worth(const struct verdict *v, const struct inference *own)
+{
+	static const struct alpn_name http1_1 = {(const uint8_t *)"http/1.1", 8};
+
+	if (own->evidence == EVIDENCE_LIBRARY)
+		return LINE_SAMPLES;
+	switch (own->grade) {
+	case GRADE_EXACT:
+	case GRADE_LISTED:
+		return LINE_SAMPLES;
+	case GRADE_STRONG:
+		return alpn_contains(&v->offered, &http1_1);
+	default:
+		return 0;
 	}
 }
 
-void learn_verdict(struct learn_book *book, const struct as_handshake *hs, struct verdict *v)
+static void learn_flight(struct learn_book *book, struct learn_server *s, struct verdict *v,
+			 const struct line_flight *m)
 {
-	struct inference own;
-	struct server *s;
+	struct inference own = verdict_inference(v), known;
+	unsigned int samples = v->has_offer ? worth(v, &own) : 0;
+	enum line_fit fit;
+	int proved = -1;
+
+	known = recall(s, v, m, &fit);
+	if (v->evidence == EVIDENCE_LIBRARY ? !compare(v, known)
+					    : v->has_offer && !settle(v, &own, known))
+		fit = LINE_MISFIT;
+	if (fit == LINE_MISFIT || fit == LINE_BROKEN) {
+		lose(book, s);
+		memset(&s->offers, 0, sizeof(s->offers));
+	}
+	if (fit == LINE_MISFIT)
+		line_forget(&s->line, m);
+	if (fit == LINE_BROKEN)
+		line_break(&s->line, m);
+	if (samples)
+		proved = (int)size_of(&own);
+	if (m->sizes.count)
+		line_add(&s->line, m, proved);
+	s->line.clock = m->at;
+	if (samples && v->outcome != OUTCOME_UNDETERMINED)
+		offers_add(&s->offers, m->hash, &own, samples, m->at);
+	else if (fit == LINE_FITS && v->grade == GRADE_LEARNED)
+		offers_add(&s->offers, m->hash, &known, 1, m->at);
+}
+
+/* Can others tell of @hs? Then its shape in @f. */
+static bool is_eligible(const struct as_handshake *hs, const struct verdict *v, struct flight *f)
+{
+	if (v->version != AS_TLS13 || hs->kind != AS_KIND_HANDSHAKE || v->offer_truncated ||
+	    (hs->flags & AS_F_SNI_TRUNCATED) || v->evidence == EVIDENCE_SERVER_HELLO ||
+	    (!v->has_offer && v->outcome != OUTCOME_NOT_OFFERED))
+		return false;
+	flight_shape(hs, f);
+	return f->layout == FLIGHT_SEPARATE || f->layout == FLIGHT_SHORT ||
+	       f->layout == FLIGHT_WHOLE;
+}
+
+struct learn_ticket learn_verdict(struct learn_book *book, const struct as_handshake *hs,
+				  struct verdict *v)
+{
+	struct learn_ticket ticket = {0};
+	bool open = v->outcome == OUTCOME_UNDETERMINED;
+	struct line_flight m;
 	struct flight f;
 
-	if (v->version != AS_TLS13 || hs->kind != AS_KIND_HANDSHAKE || v->offer_truncated ||
-	    (hs->flags & AS_F_SNI_TRUNCATED) || v->evidence == EVIDENCE_SERVER_HELLO)
-		return;
+	if (!is_eligible(hs, v, &f))
+		return ticket;
+	ticket.server = server_of(book, hs);
+	if (!ticket.server)
+		return ticket;
+	m = measure(ticket.server, hs, v, &f);
+	ticket.at = m.at;
+	learn_flight(book, ticket.server, v, &m);
+	if (!open || v->outcome != OUTCOME_UNDETERMINED)
+		ticket.server = NULL;
+	return ticket;
+}
+
+void learn_again(const struct learn_ticket *ticket, const struct as_handshake *hs,
+		 struct verdict *v)
+{
+	struct inference own = {0}, known;
+	struct line_flight m;
+	enum line_fit fit;
+	struct flight f;
+
 	flight_shape(hs, &f);
-	if (f.layout != FLIGHT_WHOLE && f.layout != FLIGHT_SHORT)
-		return;
-	s = server_of(book, hs);
-	if (!s)
-		return;
-	own = verdict_inference(v);
-	if (f.layout == FLIGHT_WHOLE)
-		learn_whole(s, hs, v, f.whole);
-	else if (v->has_offer && own.answer != ANSWER_UNKNOWN)
-		learn_resumed(s, v, &own);
+	m = measure(ticket->server, hs, v, &f);
+	m.at = ticket->at;
+	known = recall(ticket->server, v, &m, &fit);
+	settle(v, &own, known);
+}
+
+void learn_on_loss(struct learn_book *book, learn_loss_fn fn, void *arg)
+{
+	book->losing = fn;
+	book->arg = arg;
+}
+
+size_t learn_servers(const struct learn_book *book)
+{
+	return HASH_COUNT(book->servers);
+}
+
+uint64_t learn_evicted(const struct learn_book *book)
+{
+	return book->evicted;
 }

@@ -324,6 +324,11 @@ static void write_agent(const struct page *p, const struct aggregate *agg,
 	       "alpnscope_expectations_refused",
 	       "Times that the protocol of a service was not learned, the book being full.",
 	       self->expectations_refused);
+	single(p, EXPO_GAUGE, "alpnscope_learned_servers", "alpnscope_learned_servers",
+	       "Servers whose TLS 1.3 flights are remembered.", self->learned_servers);
+	single(p, EXPO_COUNTER, "alpnscope_learned_servers_evicted_total",
+	       "alpnscope_learned_servers_evicted",
+	       "Servers that were forgotten, the table being full.", self->learned_servers_evicted);
 	single(p, EXPO_GAUGE, "alpnscope_config_last_reload_successful",
 	       "alpnscope_config_last_reload_successful",
 	       "1 when the configuration was last read without an error, else 0.",

@@ -20,6 +20,7 @@
  * @attached, @failed, @skipped: interfaces, each in one of these states
  * @expectations_refused: services whose expectation was not learned (service_refused)
  * @library, @check: NULL without --library
+ * @learned_servers, @learned_servers_evicted: of learn.h
  * @config_loaded: the last reading of the configuration went well
  * @version, @libbpf: e.g. "0.1.0", "1.1.2"
  * @hook: how we are attached: "tcx", "clsact", "xdp", "none"
@@ -32,6 +33,7 @@ struct metrics_self {
 	uint64_t received, counted, merged, held;
 	uint64_t attached, failed, skipped;
 	uint64_t expectations_refused;
+	uint64_t learned_servers, learned_servers_evicted;
 	bool config_loaded;
 	const struct library_stats *library;
 	const struct pipeline_check *check;

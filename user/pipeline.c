@@ -8,7 +8,7 @@
 #include "log.h"
 
 #define MS 1000000ULL
-#define SERVERS_MAX 10000 /* whose TLS 1.3 flights are remembered */
+#define SERVERS_MAX 8000 /* whose TLS 1.3 flights are remembered, 1.2 KiB each */
 #define TIMER_MIN_MS 10 /* what is due soon after the first one waits for it */
 
 static int64_t clock_ns(clockid_t id)
@@ -35,6 +35,36 @@ static void expect(struct pipeline *p, struct event *ev, struct event_side *side
 	/* Without a server name, one port of many servers is not one service. */
 	if (side->role == ROLE_SERVER || hs->sni_len)
 		service_learn(p->book, &key, &ev->verdict);
+}
+
+/* Count a judged handshake, hand it to the sink. */
+static void conclude(void *arg, const struct merged *m, const struct verdict *v)
+{
+	struct pipeline *p = arg;
+	const struct as_handshake *hs = &m->hs;
+	struct event ev = {.hs = hs,
+			   .verdict = *v,
+			   .client_moved = m->client_moved,
+			   .server_moved = m->server_moved};
+	const char *name = p->ifname ? p->ifname(p->ifname_arg, hs->ifindex) : NULL;
+
+	if ((m->client_moved || m->server_moved) && hs->kind != AS_KIND_ORPHAN) {
+		ev.dialled = &m->dialled;
+		ev.reached = &m->reached;
+	}
+	if (p->loop)
+		p->wall_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	ev.wall_ns = (int64_t)hs->hello_ns + p->wall_offset;
+	snprintf(ev.ifname, sizeof(ev.ifname), "%s", name ? name : "");
+	identity_sides(p->identity, &ev);
+	for (unsigned int i = 0; i < ev.side_count; i++)
+		expect(p, &ev, &ev.side[i]);
+	if (p->aggregate && aggregate_event(p->aggregate, &ev))
+		log_error("out of memory: a handshake is missing in the counters");
+	else
+		p->counted++;
+	if (p->sink)
+		p->sink(p->sink_arg, &ev);
 }
 
 /* What the TLS library of either end told of @hs, if it did. @answer holds the name. */
@@ -66,37 +96,21 @@ static void check(struct pipeline *p, const struct verdict *v)
 		p->check.disagreed[i->evidence][i->grade]++;
 }
 
-/* Judge a handshake, count it, hand it to the sink. */
 static void judge(void *arg, const struct merged *m)
 {
 	struct pipeline *p = arg;
-	const struct as_handshake *hs = &m->hs;
 	struct as_library_answer answer;
-	struct event ev = {
-		.hs = hs, .client_moved = m->client_moved, .server_moved = m->server_moved};
-	const char *name = p->ifname ? p->ifname(p->ifname_arg, hs->ifindex) : NULL;
+	struct verdict v;
 
-	if ((m->client_moved || m->server_moved) && hs->kind != AS_KIND_ORPHAN) {
-		ev.dialled = &m->dialled;
-		ev.reached = &m->reached;
+	if (p->lookback) {
+		lookback_add(p->lookback, m);
+		return;
 	}
-	if (p->loop)
-		p->wall_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
-	ev.wall_ns = (int64_t)hs->hello_ns + p->wall_offset;
-	snprintf(ev.ifname, sizeof(ev.ifname), "%s", name ? name : "");
-	verdict_outcome(hs, &ev.verdict);
-	ask_library(p, hs, &ev.verdict, &answer);
-	learn_verdict(p->learn, hs, &ev.verdict);
-	check(p, &ev.verdict);
-	identity_sides(p->identity, &ev);
-	for (unsigned int i = 0; i < ev.side_count; i++)
-		expect(p, &ev, &ev.side[i]);
-	if (p->aggregate && aggregate_event(p->aggregate, &ev))
-		log_error("out of memory: a handshake is missing in the counters");
-	else
-		p->counted++;
-	if (p->sink)
-		p->sink(p->sink_arg, &ev);
+	verdict_outcome(&m->hs, &v);
+	ask_library(p, &m->hs, &v, &answer);
+	learn_verdict(p->learn, &m->hs, &v);
+	check(p, &v);
+	conclude(p, m, &v);
 }
 
 int pipeline_merge(struct pipeline *p)
@@ -122,6 +136,12 @@ static void on_timer(void *arg, uint32_t ready)
 	(void)ready;
 	p->now = (uint64_t)clock_ns(CLOCK_MONOTONIC);
 	set_timer(p, merge_release(p->merge, p->now));
+}
+
+int pipeline_look_back(struct pipeline *p)
+{
+	p->lookback = lookback_new(p->learn, conclude, p);
+	return p->lookback ? 0 : -ENOMEM;
 }
 
 int pipeline_live(struct pipeline *p, struct loop *loop)
@@ -151,4 +171,6 @@ void pipeline_time(struct pipeline *p, uint64_t now)
 void pipeline_end(struct pipeline *p)
 {
 	merge_flush(p->merge);
+	if (p->lookback)
+		lookback_flush(p->lookback);
 }

@@ -8,6 +8,7 @@
 #include "event.h"
 #include "identity.h"
 #include "learn.h"
+#include "lookback.h"
 #include "loop.h"
 #include "merge.h"
 #include "service.h"
@@ -24,6 +25,7 @@ struct pipeline_check {
  * @answers: what TLS libraries told, NULL when they are not asked
  * @answers_read: called before @answers is looked into: what was told by now must be there then
  * @check: by the inference's evidence and grade
+ * @lookback: NULL, or made by pipeline_look_back()
  * @aggregate: NULL when nobody asks for counters
  * @merge: made by pipeline_merge()
  * @wall_offset: what to add to a record's times for CLOCK_REALTIME, ns
@@ -42,6 +44,7 @@ struct pipeline {
 	void (*answers_read)(void *arg);
 	void *answers_arg;
 	struct pipeline_check check;
+	struct lookback *lookback;
 	struct aggregate *aggregate;
 	struct merge *merge;
 	int64_t wall_offset;
@@ -60,6 +63,12 @@ struct pipeline {
 /** pipeline_merge - make @p->merge and @p->learn; @p must not move then. 0 or -ENOMEM: the caller
  * frees what there is in either case. */
 int pipeline_merge(struct pipeline *p);
+
+/**
+ * pipeline_look_back - records come from a file: what is not known of one waits for what the
+ * others teach. After pipeline_merge(). Returns 0 or -ENOMEM; the caller frees @p->lookback.
+ */
+int pipeline_look_back(struct pipeline *p);
 
 /**
  * pipeline_live - the records' times are of CLOCK_MONOTONIC, and it is now: what is held is

@@ -50,9 +50,23 @@ static const struct row rows[] = {
 	/* the end: GOAWAY and close_notify */
 	{"GOAWAY on both sides", true, BOTH, "1201/0 69/0 198/1 220/2 126/3 34/4 19/5",
 	 "69/2 126/3 31/4 34/5 19/6"},
-	{"GOAWAY of the client", true, BOTH, HIDDEN "38/1 26/2 100/2 19/4", "69/1 189/3 34/6 19/6"},
+	{"GOAWAY of the client, or a WebSocket's end", false, BOTH, HIDDEN "38/1 26/2 100/2 19/4",
+	 "69/1 189/3 34/6 19/6"},
 	{"with an acknowledgement before it", true, BOTH, HIDDEN "272/2 34/4 19/4",
 	 "69/1 75/2 43/4 19/4"},
+	/* opcode and length 2, the client's mask 4, status 2, "completed" 9; echoed without mask */
+	{"a WebSocket's end, echoed", false, BOTH, HIDDEN "146/2 38/2 30/3 19/4",
+	 "69/1 184/1 40/2 34/2 19/4"},
+	{"a WebSocket's end, dropped", false, BOTH, HIDDEN "146/2 38/2 19/3",
+	 "69/1 184/1 40/2 34/2 19/3"},
+	/* "HTTP/1.1 200 OK" and two line ends: 19 bytes */
+	{"a body of 17 bytes, a bare status", false, BOTH, HIDDEN "42/2 36/3 19/3",
+	 "69/1 189/2 34/3 19/5"},
+	{"a body of 17 bytes after 100 Continue, no answer", false, BOTH, HIDDEN "42/2 19/3",
+	 "69/1 189/2 34/3 19/4"},
+	/* "c", line end, 12 letters, line end: 17 bytes; then the last chunk of 5 */
+	{"a chunk of 12 letters", false, BOTH, HIDDEN "42/2 172/4 19/5",
+	 "69/1 189/2 34/3 22/3 19/5"},
 	{"without SETTINGS, and the server says none", false, BOTH, HIDDEN "272/2 19/4",
 	 "69/1 75/2 34/4 19/4"},
 	{"not the last", false, BOTH, HIDDEN "38/1 19/4", "69/1 189/3 34/3 86/3 19/4"},

@@ -43,6 +43,8 @@ static const struct metrics_self self = {
 	.failed = 1,
 	.skipped = 2,
 	.expectations_refused = 5,
+	.learned_servers = 17,
+	.learned_servers_evicted = 19,
 	.config_loaded = true,
 	.version = "0.1.0",
 	.libbpf = "1.1.2",
@@ -166,6 +168,8 @@ static void test_self(void **state)
 			 "alpnscope_interfaces{state=\"skipped\"} 2\n");
 	assert_has(&out, "\nalpnscope_series_overflow_total 0\n");
 	assert_has(&out, "\nalpnscope_expectations_refused_total 5\n");
+	assert_has(&out, "# TYPE alpnscope_learned_servers gauge\nalpnscope_learned_servers 17\n");
+	assert_has(&out, "\nalpnscope_learned_servers_evicted_total 19\n");
 	assert_has(&out, "\nalpnscope_config_last_reload_successful 1\n");
 	assert_has(&out, "# TYPE alpnscope_build_info gauge\n"
 			 "alpnscope_build_info{version=\"0.1.0\",libbpf=\"1.1.2\",hook=\"tcx\"} "

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lookback.h"
+
+#include <stdlib.h>
+
+/*
+ * @ticket.server: NULL when it does not wait for itself
+ * @changed: others told @known of it; what it tells by itself is not kept, for a verdict is large
+ */
+struct waiting {
+	struct waiting *next;
+	struct learn_ticket ticket;
+	bool changed;
+	struct inference known; /* points into m */
+	struct merged m;
+};
+
+struct lookback {
+	struct learn_book *book;
+	lookback_fn fn;
+	void *arg;
+	struct waiting *first, **last;
+	unsigned int count;
+};
+
+static void keep(struct waiting *w, const struct verdict *v)
+{
+	w->known = verdict_inference(v);
+	w->changed = true;
+}
+
+static void ask_again(struct waiting *w)
+{
+	struct verdict v;
+
+	if (!w->ticket.server)
+		return;
+	verdict_outcome(&w->m.hs, &v);
+	learn_again(&w->ticket, &w->m.hs, &v);
+	if (v.outcome != OUTCOME_UNDETERMINED)
+		keep(w, &v);
+	w->ticket.server = NULL;
+}
+
+static void hand_over(struct lookback *l, struct waiting *w)
+{
+	struct verdict v;
+
+	ask_again(w);
+	verdict_outcome(&w->m.hs, &v);
+	if (w->changed)
+		verdict_infer(&v, &w->known);
+	l->fn(l->arg, &w->m, &v);
+}
+
+static void on_loss(void *arg, const struct learn_server *server)
+{
+	struct lookback *l = arg;
+
+	for (struct waiting *w = l->first; w; w = w->next)
+		if (w->ticket.server == server)
+			ask_again(w);
+}
+
+struct lookback *lookback_new(struct learn_book *book, lookback_fn fn, void *arg)
+{
+	struct lookback *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	*l = (struct lookback){.book = book, .fn = fn, .arg = arg, .last = &l->first};
+	learn_on_loss(book, on_loss, l);
+	return l;
+}
+
+/* Take the first one out; @wanted: and hand it over. */
+static void take_first(struct lookback *l, bool wanted)
+{
+	struct waiting *w = l->first;
+
+	l->first = w->next;
+	if (!l->first)
+		l->last = &l->first;
+	l->count--;
+	if (wanted)
+		hand_over(l, w);
+	free(w);
+}
+
+void lookback_free(struct lookback *l)
+{
+	if (!l)
+		return;
+	learn_on_loss(l->book, NULL, NULL);
+	while (l->first)
+		take_first(l, false);
+	free(l);
+}
+
+void lookback_flush(struct lookback *l)
+{
+	while (l->first)
+		take_first(l, true);
+}
+
+/* Judge it. Returns true when others changed what it tells by itself. */
+static bool judge(struct lookback *l, const struct as_handshake *hs, struct verdict *v,
+		  struct learn_ticket *ticket)
+{
+	enum outcome outcome;
+	enum grade grade;
+
+	verdict_outcome(hs, v);
+	outcome = v->outcome;
+	grade = v->grade;
+	*ticket = learn_verdict(l->book, hs, v);
+	return v->outcome != outcome || v->grade != grade;
+}
+
+void lookback_add(struct lookback *l, const struct merged *m)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+	struct learn_ticket ticket;
+	struct verdict v;
+
+	if (!w) {
+		lookback_flush(l);
+		judge(l, &m->hs, &v, &ticket);
+		l->fn(l->arg, m, &v);
+		return;
+	}
+	w->m = *m;
+	if (judge(l, &w->m.hs, &v, &w->ticket))
+		keep(w, &v);
+	*l->last = w;
+	l->last = &w->next;
+	l->count++;
+	while (l->first && (!l->first->ticket.server || l->count > LOOKBACK_MAX))
+		take_first(l, true);
+}
