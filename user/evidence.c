@@ -14,6 +14,7 @@
 #define GOAWAY (9 + 8) /* RFC 9113 section 6.8, without debug data */
 #define SETTINGS_ACK (9 + RECORD_OVERHEAD) /* RFC 9113 section 6.5: an empty frame */
 #define SETTINGS_MAX 110 /* the longest record with a server's SETTINGS that was met */
+#define CONTINUE (25 + RECORD_OVERHEAD) /* "100 Continue" of HTTP/1.1; no SETTINGS is as long */
 #define OPENING 6 /* client records that are looked at for an acknowledgement */
 
 /* In how many ways an answer explains a length. */
@@ -225,7 +226,11 @@ static struct inference by_length(const struct as_handshake *hs, const struct al
 	return answer;
 }
 
-/* May the client's record @at answer the server's SETTINGS? */
+/*
+ * May the client's record @at answer the server's SETTINGS? They are 9 bytes and 6 for each, and
+ * an acknowledgement (9) or a WINDOW_UPDATE (13) may come with them (RFC 9113 sections 6.5, 6.9),
+ * so never 25; but a body of 9 bytes may follow on "100 Continue".
+ */
 static bool settings_before(const struct as_handshake *hs, const struct flight *f, unsigned int at)
 {
 	const struct as_flight *s = &hs->server_flight;
@@ -233,7 +238,7 @@ static bool settings_before(const struct as_handshake *hs, const struct flight *
 
 	for (unsigned int i = f->server_app; i < s->count && i < AS_FLIGHT_MAX; i++)
 		if (i < hs->client_flight.before[at] && s->len[i] >= SETTINGS_ACK + pad &&
-		    s->len[i] <= SETTINGS_MAX + pad)
+		    s->len[i] <= SETTINGS_MAX + pad && s->len[i] != CONTINUE + pad)
 			return true;
 	return false;
 }

@@ -10,9 +10,11 @@ import dataclasses
 import json
 import os
 import re
+import subprocess
 import tempfile
 
 import clients
+import programs
 from clients import H2
 
 COUNT = 3  # handshakes of a program that can make any number
@@ -161,6 +163,34 @@ def _received(tls):
         return tls.recv(4096)
     except OSError:  # some servers close without saying so
         return b""
+
+
+def late_body(namespace, address, port):
+    """gnutls-cli posts 9 bytes, once the server has said 100 Continue: records as long as an
+    opening of HTTP/2. Its one handshake."""
+    client = namespace.spawn(
+        ["timeout", str(clients.TIMEOUT), programs.find("gnutls-cli"), "--insecure",
+         *[f"--alpn={p}" for p in H2], "-p", str(port), address],
+        env=programs.env("gnutls-cli"), stdin=subprocess.PIPE, text=True, bufsize=1,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    out = _until(client, "Simple Client Mode")
+    client.stdin.write("POST / HTTP/1.1\r\nHost: late.test\r\nConnection: close\r\n"
+                       "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+    out += _until(client, "100 Continue")
+    client.stdin.write("a=123456\n")
+    out += _until(client, "200 OK") + client.communicate(timeout=clients.TIMEOUT)[0]
+    said = re.search(r"^- Application protocol: (\S+)", out, re.M)
+    _need("(TLS1.3" in out, "gnutls-cli's handshake", out)
+    return [Said(said and said.group(1), False)]
+
+
+def _until(process, text):
+    out = ""
+    for line in process.stdout:
+        out += line
+        if text in line:
+            return out
+    raise AssertionError(f"no {text!r}:\n{out}")
 
 
 CLIENTS = [curl, s_client, s_client_p256, s_client_35, h2load, node, gnutls_cli, python]

@@ -47,6 +47,8 @@ static const struct row rows[] = {
 	{"an upload", false, BOTH, "1196/0 445/2", "69/1 98/1 26/1 26/1 26/1 26/1 26/1"},
 	{"a WebSocket", false, BOTH, HIDDEN "146/2 26/3 26/4", "69/1 184/1 26/3 26/4 26/5 26/6"},
 	{"a request", false, BOTH, HIDDEN "172/2 19/3", "69/1 86/1 19/3"},
+	{"a body of 9 bytes after 100 Continue", false, BOTH, HIDDEN "42/2 114/3 19/3",
+	 "69/1 131/2 26/3"},
 	/* the end: GOAWAY and close_notify */
 	{"GOAWAY on both sides", true, BOTH, "1201/0 69/0 198/1 220/2 126/3 34/4 19/5",
 	 "69/2 126/3 31/4 34/5 19/6"},
