@@ -56,7 +56,7 @@ struct control *control_new(struct loop *loop, const char *path, char *error, si
 /**
  * Answers a request that is not "watch".
  * @owner: root asks, or the user whom the agent runs as
- * @line: without its newline, NULs left out of account; may be changed when the result is not -ENOENT
+ * @line: without its newline; may be changed when the result is not -ENOENT
  * @out: the answer is appended, whole lines
  * @error: when the result is negative, what is wrong and what is right
  * Returns 0, -ENOENT when the request is not known, or another -errno.
