@@ -43,6 +43,7 @@ void aggregate_free(struct aggregate *agg)
 	table_free(agg->handshakes);
 	table_free(agg->evidence);
 	table_free(agg->services);
+	address_labels_clear(&agg->addresses);
 	free(agg);
 }
 
@@ -62,6 +63,7 @@ static void make_overflow(struct series_id *id)
 {
 	memset(id->service, 0, sizeof(id->service));
 	strcpy(id->service, AGGREGATE_OVERFLOW);
+	memset(id->address, 0, sizeof(id->address));
 	id->port = 0;
 }
 
@@ -234,6 +236,8 @@ static int count_side(struct aggregate *agg, const struct event *ev, const struc
 	by_evidence.evidence = (uint8_t)ev->verdict.evidence;
 	by_evidence.grade = (uint8_t)ev->verdict.grade;
 	handshake_labels(&id, ev);
+	if (side->role == ROLE_CLIENT && !is_overflow(service))
+		address_label(&agg->addresses, ev, id.address);
 	handshakes = series_get(&agg->handshakes, limit, &id, sizeof(*handshakes));
 	evidence = series_get(&agg->evidence, limit, &by_evidence, sizeof(*evidence));
 	if (!handshakes || !evidence)

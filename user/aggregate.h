@@ -6,6 +6,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "address_label.h"
 #include "event.h"
 
 #define AGGREGATE_SERIES_DEFAULT 10000
@@ -20,6 +21,7 @@
  * @port: the server's, host byte order
  * @version: as in struct verdict
  * @peer_local: the other end is on this host as well
+ * @address: label server_address of role client, "" when it is not used
  */
 struct series_id {
 	char service[SERVICE_NAME_MAX];
@@ -32,6 +34,7 @@ struct series_id {
 	uint8_t evidence;
 	uint8_t grade;
 	uint8_t peer_local;
+	char address[ADDRESS_LABEL_MAX];
 };
 
 /** struct series - one series of a table; the tables keep the order of arrival. */
@@ -81,6 +84,7 @@ struct delay {
  * @evidence: by service, role, version, evidence, grade
  * @services: by service, port, role; each is a struct service_series
  * @overflow: sides of events that were counted under AGGREGATE_OVERFLOW
+ * @addresses: of the label server_address; its limit may be changed at any time
  */
 struct aggregate {
 	size_t max_series;
@@ -89,6 +93,7 @@ struct aggregate {
 	struct series *services;
 	struct delay delay[ROLE_COUNT];
 	uint64_t overflow;
+	struct address_labels addresses;
 };
 
 /** aggregate_new - empty tables with a cap each; NULL when out of memory. */

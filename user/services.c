@@ -90,6 +90,7 @@ static void declare_all(struct services *s)
 	if (!s->aggregate)
 		return;
 	aggregate_expect_nothing(s->aggregate);
+	s->aggregate->addresses.limit = s->config ? s->config->server_addresses : 0;
 	service_configured(s->book, declare_configured, s);
 	service_observed(s->book, declare_observed, s);
 }

@@ -221,7 +221,8 @@ def exempt():
 def client_role():
     """what a program of this host gets, where the file says so: h2 of a server that has none"""
     conf = path("client.yml", f"services:\n- name: upstream\n  role: client\n  port: {PORT}\n"
-                              "  sni: '*.EXAMPLE.test'\n  expect: h2\n")
+                              "  sni: '*.EXAMPLE.test'\n  expect: h2\n"
+                              "labels: {server_address: 1}\n")
     with servers.Nginx(net.client, PORT, H1), Agent(net.host, "--config", conf) as agent:
         truth = clients.s_client(net.host, net.CLIENT_V4, PORT, clients.name(), H2, "1.2")
         tap.equal(truth.negotiated, "http/1.1", "the client's own word")
@@ -229,6 +230,8 @@ def client_role():
         metrics = agent.drain()
         tap.equal(metrics.by("alpn_fallbacks_total", "service_name", "cause", role="client"),
                   {("upstream", "server_declined"): 1})
+        tap.equal(metrics.by("alpn_handshakes_total", "server_address", service_name="upstream"),
+                  {truth.sni: 1}, "label server_address")
         agent.stop()
 
 
