@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <uthash.h>
 
 #include "cgroup.h"
@@ -145,20 +146,28 @@ static void on_listener(void *arg, const struct listener *l)
 	remember(id, &at, &w, id->looked);
 }
 
-void identity_look(struct identity *id, uint64_t now)
+static uint64_t now_ns(void)
 {
-	id->looked = now;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void identity_look(struct identity *id)
+{
+	id->looked = now_ns();
 	listener_scan(on_listener, id);
 }
 
 /* As find(), and looks again if nobody is known there. */
-static const struct server *listening(struct identity *id, const struct place *at, uint64_t now)
+static const struct server *listening(struct identity *id, const struct place *at)
 {
 	const struct server *s = find(id, at);
 
-	if (s || !id->looked || now < id->looked + id->pause)
+	if (s || !id->looked || now_ns() < id->looked + id->pause)
 		return s;
-	identity_look(id, now);
+	identity_look(id);
 	s = find(id, at);
 	if (s || !id->pause)
 		id->pause = LOOK_FIRST_NS;
@@ -183,7 +192,7 @@ static void server_side(struct identity *id, const struct as_handshake *hs, stru
 	}
 	if (side->service[0])
 		return;
-	s = listening(id, &at, hs->end_ns);
+	s = listening(id, &at);
 	if (!s)
 		return;
 	workload_name(&s->work, side->service, sizeof(side->service));
