@@ -13,7 +13,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import clients  # noqa: needs the path above
+import cgroup  # noqa: needs the path above
+import clients
 import craft
 import judge
 import net as netlib
@@ -279,6 +280,41 @@ def client_role():
         agent.stop()
 
 
+class In:
+    """A namespace whose programs start in a cgroup."""
+
+    def __init__(self, namespace, group):
+        self.namespace, self.group = namespace, group
+
+    def __getattr__(self, name):
+        return getattr(self.namespace, name)
+
+    def spawn(self, argv, **kwargs):
+        return self.namespace.spawn(self.group.argv(argv), **kwargs)
+
+
+def workloads():
+    """services by unit, control group and container, of servers in such cgroups"""
+    box = "5f7d3c2a9b8e4d1c0f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e"
+    places = {"shop": "/system.slice/front.service", "batch": "/batch.slice/job-1",
+              "boxed": f"/system.slice/docker-{box}.scope", None: "/system.slice/other.service"}
+    groups = {name: cgroup.Cgroup(place) for name, place in places.items()}
+    conf = path("work.yml", "services:\n- name: shop\n  unit: 'fr?nt.service'\n  expect: h2\n"
+                            "- name: batch\n  cgroup: '*/batch.slice/*'\n  expect: []\n"
+                            "- name: boxed\n  container: '5f7d*'\n  expect: [http/1.1]\n")
+    with Agent(net.host, "--config", conf, "--expect", "h2") as agent:
+        for name, group in groups.items():
+            with servers.Nginx(In(net.host, group), PORT, H1):
+                event = connect(agent, "1.2", clients.name(), "http/1.1")
+            tap.equal(event["cgroup"]["path"], group.path, "where it is")
+            tap.equal((event["service"]["name"], event["alpn"]["expected"],
+                       event["alpn"]["fallback"]),
+                      {"shop": ("shop", ["h2"], True), "batch": ("batch", None, False),
+                       "boxed": ("boxed", ["http/1.1"], False),
+                       None: ("other.service", ["h2"], True)}[name], group.path)
+        agent.stop()
+
+
 def example():
     """the example of docs/CONFIG.md is right, and has every key"""
     with open(DOCS) as f:
@@ -328,5 +364,6 @@ with contextlib.ExitStack() as cleanup:
     tap.run([tap.named(f"TLS {version}: h2 lost while the agent was {how}: a fallback from the "
                        "first handshake on", lost_while_away, version, kill)
              for version in ("1.2", "1.3") for kill, how in ((False, "stopped"), (True, "killed"))]
-            + [nothing_to_blame, forgotten_without, forget, two_agents, reload_file, hang_up_without, exempt,
-               client_role, example, wrong_files, damaged, capture])
+            + [nothing_to_blame, forgotten_without, forget, two_agents, reload_file,
+               hang_up_without, exempt, client_role, workloads, example, wrong_files, damaged,
+               capture])
