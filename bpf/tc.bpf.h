@@ -16,9 +16,22 @@ struct sock {
 	socket_lock_t sk_lock;
 } __attribute__((preserve_access_index));
 
+struct kernfs_node {
+	__u64 id; /* since Linux 5.5 */
+} __attribute__((preserve_access_index));
+
+struct cgroup {
+	struct kernfs_node *kn;
+} __attribute__((preserve_access_index));
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+} __attribute__((preserve_access_index));
+
 struct task_struct {
 	int tgid;
 	struct task_struct *group_leader;
+	struct css_set *cgroups;
 	char comm[16];
 } __attribute__((preserve_access_index));
 
@@ -40,8 +53,11 @@ AS_INLINE __u32 as_ifindex(AS_ENV *env)
 	return env->ifindex;
 }
 
-/* The current task is the sender only while it holds the socket: a softirq transmits for
- * whoever happens to be on the CPU. */
+/*
+ * The current task is the sender only while it holds the socket: a softirq transmits for whoever
+ * happens to be on the CPU. And only until some device has received the frame: at the far end of a
+ * veth it may be another CPU's turn while the holder still holds it. The socket stays known there.
+ */
 AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner)
 {
 	struct task_struct *task;
@@ -57,9 +73,12 @@ AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner)
 	if (!sk)
 		return;
 	owner->cookie = bpf_get_socket_cookie(env);
-	if (!sk->sk_lock.owned)
+	owner->cgroup = bpf_skb_cgroup_id(env);
+	if (env->ingress_ifindex || !sk->sk_lock.owned)
 		return;
 	task = (struct task_struct *)bpf_get_current_task();
+	/* A socket that systemd made for a service has systemd's cgroup. */
+	owner->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	owner->pid = (__u32)BPF_CORE_READ(task, tgid);
 	BPF_CORE_READ_INTO(&owner->comm, task, group_leader, comm);
 }

@@ -7,22 +7,31 @@
 
 #include "ends.h"
 #include "verdict.h"
+#include "workload.h"
 
 #define SERVICE_NAME_MAX 64 /* bytes, terminator included */
 
 /**
  * struct event_side - the handshake as one end of it counts it.
  * @role: whose end this is
- * @service: the local workload of that end; "unknown" when it is not known
- *           (always so in transit). Printable ASCII.
+ * @service: what that workload is called: the configured name, else the stable name of its unit or
+ *           container, else that of its process; "unknown" when it is not known (always so in
+ *           transit). Printable ASCII, and never an id that changes with a restart.
+ * @work: the local workload of that end, all zero when nothing is known of it
  * @expect: what that service should negotiate
  * @cause: how it fell short, CAUSE_NONE when it did not
+ * @unowned: no workload of this host is known at that end, whatever the operator calls it: its port
+ *           may be invented
+ * @exempt: the operator exempts this client: no cause is told of it
  */
 struct event_side {
 	enum role role;
 	char service[SERVICE_NAME_MAX];
+	struct workload work;
 	struct expectation expect;
 	enum cause cause;
+	bool unowned;
+	bool exempt;
 };
 
 /**

@@ -326,25 +326,39 @@ static void json_alpn(struct buf *b, const struct event *ev)
 	json_expected(b, &side->expect);
 	buf_printf(b, ",\"fallback\":%s,\"cause\":", json_bool(cause_is_fallback(side->cause)));
 	json_text(b, cause_name(side->cause));
+	if (side->exempt)
+		buf_puts(b, ",\"exempt\":true");
 	json_signals(b, ev);
 	buf_printf(b, ",\"retry\":%s", json_bool(ev->hs->flags & AS_F_RETRY));
 	json_alert(b, ev->hs);
 	buf_puts(b, "}");
 }
 
-/* The workload at one end: its service, and its process when that is known. */
-static void json_workload(struct buf *b, const struct event *ev, const struct event_side *side)
+/* The workload at one end: its service, and what is known of its process and place. All of it is
+ * printable; its backslashes begin escapes. */
+static void json_workload(struct buf *b, const struct event_side *side)
 {
-	const struct as_owner *owner =
-		side->role == ROLE_CLIENT ? &ev->hs->client : &ev->hs->server;
+	const struct workload *w = &side->work;
 
 	buf_puts(b, "\"service\":{\"name\":");
 	json_text(b, strcmp(side->service, "unknown") ? side->service : NULL);
 	buf_puts(b, "}");
-	if (side->role == ROLE_TRANSIT || !owner->pid)
+	if (w->pid) {
+		buf_printf(b, ",\"process\":{\"pid\":%u,\"name\":", w->pid);
+		json_text(b, w->process);
+		buf_puts(b, "}");
+	}
+	if (w->cgroup[0]) {
+		buf_puts(b, ",\"cgroup\":{\"path\":");
+		json_text(b, w->cgroup);
+		buf_puts(b, "}");
+	}
+	if (!w->container_id[0] && !w->container[0])
 		return;
-	buf_printf(b, ",\"process\":{\"pid\":%u,\"name\":", owner->pid);
-	json_bytes(b, owner->comm, strnlen(owner->comm, sizeof(owner->comm)), true);
+	buf_puts(b, ",\"container\":{\"id\":");
+	json_text(b, w->container_id[0] ? w->container_id : NULL);
+	buf_puts(b, ",\"name\":");
+	json_text(b, w->container[0] ? w->container : NULL);
 	buf_puts(b, "}");
 }
 
@@ -358,10 +372,10 @@ void format_json(const struct event *ev, struct buf *b)
 	buf_puts(b, ",\"observer\":{\"ingress\":{\"interface\":{\"name\":");
 	json_text(b, ev->ifname[0] ? ev->ifname : NULL);
 	buf_puts(b, "}}},");
-	json_workload(b, ev, &ev->side[0]);
+	json_workload(b, &ev->side[0]);
 	if (ev->side_count > 1) {
 		buf_puts(b, ",\"peer\":{");
-		json_workload(b, ev, &ev->side[1]);
+		json_workload(b, &ev->side[1]);
 		buf_puts(b, "}");
 	}
 	buf_puts(b, "}\n");

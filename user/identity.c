@@ -4,9 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <uthash.h>
 
-#include "buf.h"
+#include "cgroup.h"
+#include "container.h"
+#include "listener.h"
+
+#define LOOK_FIRST_NS UINT64_C(1000000000) /* between looks that find what was missed */
+#define LOOK_LAST_NS UINT64_C(64000000000) /* and between those that do not */
 
 struct place {
 	uint8_t addr[16];
@@ -14,16 +20,22 @@ struct place {
 	uint16_t pad;
 };
 
-struct listener {
+/* Who answers, or listens, at a place. */
+struct server {
 	struct place at;
-	char name[SERVICE_NAME_MAX];
+	struct workload work;
+	struct cgroup_process process;
 	UT_hash_handle hh;
 };
 
 struct identity {
 	identity_local_fn is_local;
 	const void *arg;
-	struct listener *listeners;
+	struct cgroups *cgroups;
+	struct container_names *containers;
+	struct server *servers;
+	uint64_t looked; /* ns, 0 never */
+	uint64_t pause; /* before the next look, ns: none after the first */
 };
 
 struct identity *identity_new(identity_local_fn is_local, const void *arg)
@@ -34,73 +46,165 @@ struct identity *identity_new(identity_local_fn is_local, const void *arg)
 		return NULL;
 	id->is_local = is_local;
 	id->arg = arg;
-	return id;
+	id->cgroups = cgroups_new();
+	id->containers = container_names_new("");
+	if (id->cgroups && id->containers)
+		return id;
+	identity_free(id);
+	return NULL;
+}
+
+static void forget(struct identity *id, struct server *s)
+{
+	HASH_DEL(id->servers, s);
+	free(s);
 }
 
 void identity_free(struct identity *id)
 {
-	struct listener *l, *next;
-
 	if (!id)
 		return;
-	HASH_ITER (hh, id->listeners, l, next) {
-		HASH_DEL(id->listeners, l);
-		free(l);
-	}
+	while (id->servers)
+		forget(id, id->servers);
+	cgroups_free(id->cgroups);
+	container_names_free(id->containers);
 	free(id);
 }
 
-/* A process chooses its own name: printable, or escaped. */
-static void name_of(const struct as_owner *owner, char name[SERVICE_NAME_MAX])
+/* All that is known of who sent a hello at @seen_ns. A process chooses its own name. What a tunnel
+ * carries may have come from a veth: then the task at its outer frame is not the sender. */
+static void describe(struct identity *id, const struct as_owner *owner, bool tunnel,
+		     uint64_t seen_ns, struct workload *w)
 {
-	struct buf b = {0};
+	struct cgroup_process process = {tunnel ? 0 : owner->pid, seen_ns};
 
-	/* At worst 16 bytes of 4 characters: one more than fits is cut, never overrun. */
-	buf_escaped(&b, (const uint8_t *)owner->comm, strnlen(owner->comm, sizeof(owner->comm)));
-	snprintf(name, SERVICE_NAME_MAX, "%s", b.data ? b.data : "unknown");
-	buf_free(&b);
+	memset(w, 0, sizeof(*w));
+	w->pid = process.pid;
+	if (w->pid)
+		workload_text(w->process, sizeof(w->process), owner->comm,
+			      strnlen(owner->comm, sizeof(owner->comm)));
+	workload_place(w, cgroups_path(id->cgroups, owner->cgroup, &process));
+	if (w->container_id[0])
+		snprintf(w->container, sizeof(w->container), "%s",
+			 container_name_of(id->containers, w->container_id, seen_ns));
 }
 
-static struct listener *find(struct identity *id, const struct place *at)
+/* Remember who is there; a full table forgets the one not heard of for longest. */
+static void remember(struct identity *id, const struct place *at, const struct workload *w,
+		     uint64_t seen_ns)
 {
-	struct listener *l;
+	struct server *s;
 
-	HASH_FIND(hh, id->listeners, at, sizeof(*at), l);
-	return l;
-}
-
-/* Remember who answers there; a full table forgets the one not heard of for longest. */
-static void remember(struct identity *id, const struct place *at, const char *name)
-{
-	struct listener *l = find(id, at);
-
-	if (l) {
-		HASH_DEL(id->listeners, l);
-	} else if (HASH_COUNT(id->listeners) >= IDENTITY_PORTS_MAX) {
-		l = id->listeners;
-		HASH_DEL(id->listeners, l);
+	HASH_FIND(hh, id->servers, at, sizeof(*at), s);
+	if (s) {
+		HASH_DEL(id->servers, s);
+	} else if (HASH_COUNT(id->servers) >= IDENTITY_PORTS_MAX) {
+		s = id->servers;
+		HASH_DEL(id->servers, s);
 	} else {
-		l = calloc(1, sizeof(*l));
+		s = calloc(1, sizeof(*s));
 	}
-	if (!l)
+	if (!s)
 		return;
-	l->at = *at;
-	snprintf(l->name, sizeof(l->name), "%s", name);
-	HASH_ADD(hh, id->listeners, at, sizeof(l->at), l);
+	s->at = *at;
+	s->work = *w;
+	s->process = (struct cgroup_process){w->pid, seen_ns};
+	HASH_ADD(hh, id->servers, at, sizeof(s->at), s);
 }
 
-static void server_name(struct identity *id, const struct as_handshake *hs, char *name)
+/* Who is there. One that has ended listens no more; who follows it has to be found. */
+static const struct server *find(struct identity *id, const struct place *at)
 {
+	struct server *s;
+
+	HASH_FIND(hh, id->servers, at, sizeof(*at), s);
+	if (!s || cgroup_same_process(&s->process))
+		return s;
+	forget(id, s);
+	return NULL;
+}
+
+/* Two namespaces may have the same address: nobody is known there then. */
+static void on_listener(void *arg, const struct listener *l)
+{
+	struct identity *id = arg;
+	struct place at = {.port = l->port};
+	struct as_owner owner = {.pid = l->pid};
+	struct workload w;
+	struct server *s;
+
+	memcpy(at.addr, l->addr, sizeof(at.addr));
+	memcpy(owner.comm, l->comm, sizeof(owner.comm));
+	describe(id, &owner, false, id->looked, &w);
+	HASH_FIND(hh, id->servers, &at, sizeof(at), s);
+	if (s && s->process.seen_ns == id->looked) {
+		if (strcmp(s->work.process, w.process) != 0 ||
+		    strcmp(s->work.cgroup, w.cgroup) != 0)
+			s->process.pid = 0;
+		return;
+	}
+	remember(id, &at, &w, id->looked);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void identity_look(struct identity *id)
+{
+	id->looked = now_ns();
+	listener_scan(on_listener, id);
+}
+
+/* As find(), and looks again if nobody is known there. */
+static const struct server *listening(struct identity *id, const struct place *at)
+{
+	const struct server *s = find(id, at);
+
+	if (s || !id->looked || now_ns() < id->looked + id->pause)
+		return s;
+	identity_look(id);
+	s = find(id, at);
+	if (s || !id->pause)
+		id->pause = LOOK_FIRST_NS;
+	else if (id->pause < LOOK_LAST_NS)
+		id->pause *= 2;
+	return s;
+}
+
+static void server_side(struct identity *id, const struct as_handshake *hs, struct event_side *side)
+{
+	uint64_t seen_ns = hs->server_ns ? hs->server_ns : hs->end_ns;
 	struct place at = {.port = hs->server_port};
-	const struct listener *l;
+	struct workload *w = &side->work;
+	const struct server *s;
 
 	memcpy(at.addr, hs->server_addr, sizeof(at.addr));
-	if (hs->server.pid) {
-		name_of(&hs->server, name);
-		remember(id, &at, name);
-	} else if ((l = find(id, &at))) {
-		memcpy(name, l->name, SERVICE_NAME_MAX);
+	describe(id, &hs->server, hs->flags & AS_F_TUNNEL, seen_ns, w);
+	workload_name(w, side->service, sizeof(side->service));
+	if (w->pid) {
+		remember(id, &at, w, seen_ns);
+		return;
 	}
+	if (side->service[0])
+		return;
+	s = listening(id, &at);
+	if (!s)
+		return;
+	workload_name(&s->work, side->service, sizeof(side->service));
+	/* Of a socket that did answer more is known than that somebody listens. */
+	if (!hs->server.cookie)
+		*w = s->work;
+}
+
+static void client_side(struct identity *id, const struct as_handshake *hs, struct event_side *side)
+{
+	describe(id, &hs->client, hs->flags & AS_F_TUNNEL, hs->hello_ns, &side->work);
+	workload_name(&side->work, side->service, sizeof(side->service));
 }
 
 void identity_sides(struct identity *id, struct event *ev)
@@ -116,19 +220,18 @@ void identity_sides(struct identity *id, struct event *ev)
 		client = client ||
 			 (!ev->client_moved && id->is_local(id->arg, hs->ifindex, hs->client_addr));
 	}
-	for (unsigned int i = 0; i < 2; i++)
-		snprintf(ev->side[i].service, sizeof(ev->side[i].service), "unknown");
 	if (server) {
 		ev->side[n].role = ROLE_SERVER;
-		server_name(id, hs, ev->side[n++].service);
+		server_side(id, hs, &ev->side[n++]);
 	}
 	if (client) {
 		ev->side[n].role = ROLE_CLIENT;
-		if (hs->client.pid)
-			name_of(&hs->client, ev->side[n].service);
-		n++;
+		client_side(id, hs, &ev->side[n++]);
 	}
 	if (!n)
 		ev->side[n++].role = ROLE_TRANSIT;
 	ev->side_count = n;
+	for (unsigned int i = 0; i < n; i++)
+		if (!ev->side[i].service[0])
+			snprintf(ev->side[i].service, sizeof(ev->side[i].service), "unknown");
 }

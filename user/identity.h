@@ -5,7 +5,7 @@
 
 #include "event.h"
 
-#define IDENTITY_PORTS_MAX 4096 /* listening ports whose workload is remembered */
+#define IDENTITY_PORTS_MAX 4096 /* places where somebody listens that are remembered */
 
 struct identity;
 
@@ -23,12 +23,20 @@ struct identity *identity_new(identity_local_fn is_local, const void *arg);
 void identity_free(struct identity *identity);
 
 /**
- * identity_sides - fill in ev->side_count and each side's role and service.
+ * identity_look - find out who listens now, so that a server has a name before it first answers. It
+ * is done again when a server without a known name is met, every second at the most, and
+ * ever more seldom, to every 64 s, while that does not help.
+ */
+void identity_look(struct identity *identity);
+
+/**
+ * identity_sides - fill in ev->side_count and each side's role, workload and service.
  *
  * An end is ours when a socket of this host sent its hello (in any network namespace), or
- * when its address is ours (and not one that NAT put there or took away). Its service is the name of the process that held the socket;
- * for a server that sent nothing in this handshake, of the process that last answered on
- * the same address and port; else "unknown".
+ * when its address is ours (and not one that NAT put there or took away). Its workload is that of
+ * the process that held the socket, as far as that is not known of the cgroup that made the socket;
+ * for a server that sent nothing in this handshake, of the process that last answered, or listens,
+ * on the same address and port. The service is called as workload_name() says, else "unknown".
  */
 void identity_sides(struct identity *identity, struct event *ev);
 

@@ -21,7 +21,8 @@
  * @expectations_refused: services whose expectation was not learned (service_refused)
  * @library, @check: NULL without --library
  * @learned_servers, @learned_servers_evicted: of learn.h
- * @config_loaded: the last reading of the configuration went well
+ * @config_loaded: the last reading of the configuration went well, or there is none
+ * @config_loaded_ns: when one last did, CLOCK_REALTIME; 0 when there is none
  * @version, @libbpf: e.g. "0.1.0", "1.1.2"
  * @hook: how we are attached: "tcx", "clsact", "xdp", "none"
  */
@@ -37,6 +38,7 @@ struct metrics_self {
 	bool config_loaded;
 	const struct library_stats *library;
 	const struct pipeline_check *check;
+	int64_t config_loaded_ns;
 	const char *version, *libbpf, *hook;
 };
 

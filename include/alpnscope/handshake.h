@@ -12,7 +12,7 @@
 #include "port.h"
 #include "wire.h"
 
-#define AS_ABI 3
+#define AS_ABI 4
 
 #define AS_SNI_MAX 255 /* bytes of host name kept (RFC 1035: 253 suffice) */
 #define AS_ALPN_MAX 256 /* bytes of a protocol name list kept */
@@ -73,11 +73,14 @@ enum as_end {
 /**
  * struct as_owner - who sent a hello, when the sender is on this host.
  * @cookie: the socket's cookie, 0 when the frame had no local socket
+ * @cgroup: the id, in the cgroup2 hierarchy, of the sender's cgroup if @pid is known, else of the
+ *          one in which the socket was made; 0 without a socket
  * @pid: thread group of the sender, 0 unless it held the socket's lock
  * @comm: that thread group leader's name, not always terminated
  */
 struct as_owner {
 	__u64 cookie;
+	__u64 cgroup;
 	__u32 pid;
 	__u32 pad;
 	char comm[16];
@@ -163,12 +166,12 @@ struct as_handshake {
 };
 
 AS_ASSERT(sizeof(struct as_flight) == 52, "as_flight has no hidden padding");
-AS_ASSERT(sizeof(struct as_owner) == 32, "as_owner has no hidden padding");
+AS_ASSERT(sizeof(struct as_owner) == 40, "as_owner has no hidden padding");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, hello_ns) == 16, "ABI");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, client_addr) == 40, "ABI");
 AS_ASSERT(__builtin_offsetof(struct as_handshake, client_random) == 104, "ABI");
-AS_ASSERT(__builtin_offsetof(struct as_handshake, names) == 344, "ABI");
-AS_ASSERT(sizeof(struct as_handshake) == 1112, "as_handshake has no hidden padding");
+AS_ASSERT(__builtin_offsetof(struct as_handshake, names) == 360, "ABI");
+AS_ASSERT(sizeof(struct as_handshake) == 1128, "as_handshake has no hidden padding");
 
 /** as_is_followed - was it answered with TLS 1.3 or a draft of it, so that records follow which
  * say more? */

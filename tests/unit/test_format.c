@@ -296,10 +296,8 @@ static void test_workloads(void **state)
 
 	(void)state;
 	sample_init(&s);
-	s.hs.server.pid = 812;
-	memcpy(s.hs.server.comm, "0123456789abcdef", 16); /* not terminated */
-	s.hs.client.pid = 99;
-	memcpy(s.hs.client.comm, "cu\"\\\n", 6);
+	s.ev.side[0].work = (struct workload){.pid = 812, .process = "0123456789abcdef"};
+	s.ev.side[1].work = (struct workload){.pid = 99, .process = "cu\"\\x5c\\x0a"};
 	assert_json_has(&s, "\"service\":{\"name\":\"nginx.service\"},"
 			    "\"process\":{\"pid\":812,\"name\":\"0123456789abcdef\"}}\n");
 	s.ev.side_count = 2;
@@ -308,13 +306,32 @@ static void test_workloads(void **state)
 	assert_json_has(&s, "},\"peer\":{\"service\":{\"name\":\"dev\\\\x2d.service\"},"
 			    "\"process\":{\"pid\":99,\"name\":\"cu\\\"\\\\x5c\\\\x0a\"}}}\n");
 	s.ev.side_count = 1;
-	s.ev.side[0].role = ROLE_CLIENT;
-	assert_json_has(&s, "\"process\":{\"pid\":99,");
+	s.ev.side[0].work = (struct workload){0};
 	s.ev.side[0].role = ROLE_TRANSIT;
 	strcpy(s.ev.side[0].service, "unknown");
 	assert_json_has(&s, "\"service\":{\"name\":null}}\n");
 	assert_json_lacks(&s, "\"process\"");
 	assert_json_lacks(&s, "\"peer\"");
+}
+
+static void test_places(void **state)
+{
+	struct sample s;
+
+	(void)state;
+	sample_init(&s);
+	strcpy(s.ev.side[0].work.cgroup, "/system.slice/dev\\x5cx2d.service");
+	assert_json_has(&s, "},\"cgroup\":{\"path\":\"/system.slice/dev\\\\x5cx2d.service\"}}\n");
+	strcpy(s.ev.side[0].work.container, "shop/web");
+	assert_json_has(&s, "},\"container\":{\"id\":null,\"name\":\"shop/web\"}}\n");
+	strcpy(s.ev.side[0].work.container_id, "0123");
+	s.ev.side[0].work.container[0] = '\0';
+	assert_json_has(&s, "},\"container\":{\"id\":\"0123\",\"name\":null}}\n");
+	s.ev.side[1] = s.ev.side[0];
+	s.ev.side[0].work = (struct workload){0};
+	s.ev.side_count = 2;
+	assert_json_has(&s, "\"peer\":{\"service\":{\"name\":\"nginx.service\"},\"cgroup\":{");
+	assert_json_has(&s, "},\"container\":{\"id\":\"0123\",\"name\":null}}}\n");
 }
 
 /* ECS: client and server before translation, nat after it, of the end that has one. */
@@ -389,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_longest_names),
 		cmocka_unit_test(test_workloads),
+		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_nat),
 		cmocka_unit_test(test_ipv6_and_no_interface),
 		cmocka_unit_test(test_times),
