@@ -139,6 +139,8 @@ static void count_service(struct service_series *s, const struct event *ev,
 		s->rejections++;
 	if (ev->verdict.outcome == OUTCOME_VIOLATION)
 		s->violations++;
+	s->downgrades[DOWNGRADE_FALLBACK_SCSV] += ev->verdict.scsv;
+	s->downgrades[DOWNGRADE_SENTINEL] += ev->verdict.sentinel;
 	/* handshakes end in another order than they began in */
 	if (cause_is_fallback(side->cause) && ev->wall_ns > s->last_fallback_ns)
 		s->last_fallback_ns = ev->wall_ns;

@@ -17,6 +17,9 @@
  *          received == counted + merged + held
  * @attached, @failed, @skipped: interfaces, each in one of these states
  * @expectations_refused: services whose expectation was not learned (service_refused)
+ * @start_time: seconds since 1970, when observing began: the counters were 0 then
+ * @guest: the text goes into another program's exposition, which has process_* of its own:
+ *          they are left out
  * @config_loaded: the last reading of the configuration went well
  * @version, @libbpf: e.g. "0.1.0", "1.1.2"
  * @hook: how we are attached: "tcx", "clsact", "xdp", "none"
@@ -29,6 +32,8 @@ struct metrics_self {
 	uint64_t received, counted, merged, held;
 	uint64_t attached, failed, skipped;
 	uint64_t expectations_refused;
+	uint64_t start_time;
+	bool guest;
 	bool config_loaded;
 	const char *version, *libbpf, *hook;
 };
