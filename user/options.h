@@ -32,6 +32,7 @@
  * @form_set: -o was given
  * @duration_ms: 0 without end
  * @fail_on_fallback: exit EXIT_FINDING when there was one
+ * @textfile: --textfile, NULL without
  * @file: `read`'s operand, or --read
  */
 struct options {
@@ -54,6 +55,7 @@ struct options {
 	uint32_t slots;
 	const char *listen_address;
 	const char *telemetry_path;
+	const char *textfile;
 	const char *socket;
 	const char *file;
 };
