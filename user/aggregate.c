@@ -135,7 +135,7 @@ static void count_service(struct service_series *s, const struct event *ev,
 	s->series.count++;
 	if (side->cause != CAUSE_NONE)
 		s->fallbacks[side->cause]++;
-	if (ev->verdict.outcome == OUTCOME_REJECTED)
+	if (ev->verdict.outcome == OUTCOME_REJECTED && !verdict_is_acme_only(&ev->verdict))
 		s->rejections++;
 	if (ev->verdict.outcome == OUTCOME_VIOLATION)
 		s->violations++;
