@@ -6,7 +6,7 @@
 set -eu
 
 root=build/testroot
-packages="nginx haproxy apache2-bin gnutls-bin nghttp2-client prometheus"
+packages="nginx haproxy apache2-bin gnutls-bin nghttp2-client prometheus prometheus-node-exporter"
 apt_opts="-o APT::Sandbox::User=root -o Debug::NoLocking=true"
 
 fail() {
