@@ -9,7 +9,7 @@
 #include "event.h"
 
 #define AGGREGATE_SERIES_DEFAULT 10000
-#define AGGREGATE_SERVICE_SERIES 10 /* a table's series for each place that a service may take */
+#define AGGREGATE_SERVICE_SERIES 10 /* of a table's cap, for each service that has a place */
 #define AGGREGATE_OVERFLOW "_overflow" /* service_name once a table is full */
 #define AGGREGATE_DELAY_BUCKETS 17
 #define AGGREGATE_PROTOCOL_MAX 32 /* bytes of a next_protocol label, terminator included */
