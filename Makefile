@@ -189,6 +189,10 @@ install: all ## install below DESTDIR PREFIX (default /usr/local)
 	install -d $(DOC)/docs
 	install -m 0644 README.md $(DOC)
 	install -m 0644 docs/*.md docs/*.json $(DOC)/docs
+	install -d $(DOC)/docs/runbook $(DOC)/deploy/prometheus $(DOC)/deploy/grafana
+	install -m 0644 docs/runbook/*.md $(DOC)/docs/runbook
+	install -m 0644 deploy/prometheus/*.yml $(DOC)/deploy/prometheus
+	install -m 0644 deploy/grafana/*.json $(DOC)/deploy/grafana
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/alpnscope

@@ -6,7 +6,8 @@
 set -eu
 
 root=build/testroot
-packages="nginx haproxy apache2-bin caddy gnutls-bin nghttp2-client nghttp2-server chromium prometheus"
+packages="nginx haproxy apache2-bin caddy gnutls-bin nghttp2-client nghttp2-server chromium
+	prometheus prometheus-node-exporter"
 apt_opts="-o APT::Sandbox::User=root -o Debug::NoLocking=true"
 
 fail() {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
 
@@ -25,6 +26,7 @@
 #include "program.h"
 #include "ready.h"
 #include "services.h"
+#include "textfile.h"
 
 #define ERROR_MAX 512
 
@@ -41,9 +43,11 @@ struct agent {
 	struct aggregate *aggregate;
 	struct http *http;
 	struct control *control;
+	struct textfile *textfile;
 	struct output out;
 	struct pipeline pipe;
 	bool daemon;
+	time_t start_time;
 	int signals;
 	int ticker;
 	bool ready, stop;
@@ -192,12 +196,11 @@ static void on_interface(void *arg, const struct netif_change *change)
 
 /* ---- metrics ---- */
 
-static const char *on_metrics(void *arg, const char *accept, struct buf *out)
+/* In the end, when nothing is attached any more, as well. */
+static void write_metrics(struct agent *a, enum expo_format format, bool guest, struct buf *out)
 {
 	static char libbpf[16];
-	struct agent *a = arg;
-	enum expo_format format = expo_negotiate(accept);
-	struct attach_count n = attach_counts(a->attach);
+	struct attach_count n = a->attach ? attach_counts(a->attach) : (struct attach_count){0};
 	struct library_stats library;
 	struct metrics_self self = {
 		.flow_table_limit = a->opt->flows,
@@ -210,9 +213,11 @@ static const char *on_metrics(void *arg, const char *accept, struct buf *out)
 		.learned_servers_evicted = learn_evicted(a->pipe.learn),
 		.config_loaded = a->services.loaded,
 		.config_loaded_ns = a->services.loaded_ns,
+		.start_time = (uint64_t)a->start_time,
+		.guest = guest,
 		.version = ALPNSCOPE_VERSION,
 		.libbpf = libbpf,
-		.hook = attach_hook_name(a->attach),
+		.hook = a->attach ? attach_hook_name(a->attach) : "none",
 	};
 
 	snprintf(libbpf, sizeof(libbpf), "%s", libbpf_version_string());
@@ -231,7 +236,19 @@ static const char *on_metrics(void *arg, const char *accept, struct buf *out)
 		self.check = &a->pipe.check;
 	}
 	metrics_write(out, format, a->aggregate, &self);
+}
+
+static const char *on_metrics(void *arg, const char *accept, struct buf *out)
+{
+	enum expo_format format = expo_negotiate(accept);
+
+	write_metrics(arg, format, false, out);
 	return expo_content_type(format);
+}
+
+static void on_textfile(void *arg, struct buf *out)
+{
+	write_metrics(arg, EXPO_TEXT, true, out);
 }
 
 static bool on_ready(void *arg)
@@ -354,6 +371,17 @@ static int start_kernel(struct agent *a)
 	return loop_add(a->loop, events_fd(a->events), EPOLLIN, on_ring, a);
 }
 
+static int start_textfile(struct agent *a)
+{
+	char error[ERROR_MAX];
+
+	if (!a->opt->textfile)
+		return 0;
+	a->textfile =
+		textfile_start(a->loop, a->opt->textfile, on_textfile, a, error, sizeof(error));
+	return a->textfile ? 0 : fail(error);
+}
+
 static int start(struct agent *a, bool daemon)
 {
 	a->loop = loop_new();
@@ -364,7 +392,8 @@ static int start(struct agent *a, bool daemon)
 	/* The socket before the kernel: a second agent must not attach first. */
 	if (daemon && start_services(a))
 		return -1;
-	if (start_kernel(a))
+	a->start_time = time(NULL);
+	if (start_kernel(a) || start_textfile(a))
 		return -1;
 	identity_look(a->identity);
 	if (a->opt->duration_ms) {
@@ -380,12 +409,14 @@ static void finish(struct agent *a)
 {
 	/* Detach first: what the kernel still hands over is read below. */
 	attach_free(a->attach);
+	a->attach = NULL;
 	if (a->events)
 		events_end(a->events);
 	while (a->events && events_read(a->events))
 		;
 	if (a->pipe.merge)
 		pipeline_end(&a->pipe);
+	textfile_end(a->textfile);
 	if (a->ready && a->opt->fail_on_fallback) {
 		uint64_t counter[AS_COUNTER_COUNT];
 

@@ -138,10 +138,12 @@ static void count_service(struct service_series *s, const struct event *ev,
 	s->series.count++;
 	if (side->cause != CAUSE_NONE)
 		s->fallbacks[side->cause]++;
-	if (ev->verdict.outcome == OUTCOME_REJECTED)
+	if (ev->verdict.outcome == OUTCOME_REJECTED && !verdict_is_acme_only(&ev->verdict))
 		s->rejections++;
 	if (ev->verdict.outcome == OUTCOME_VIOLATION)
 		s->violations++;
+	s->downgrades[DOWNGRADE_FALLBACK_SCSV] += ev->verdict.scsv;
+	s->downgrades[DOWNGRADE_SENTINEL] += ev->verdict.sentinel;
 	/* handshakes end in another order than they began in */
 	if (cause_is_fallback(side->cause) && ev->wall_ns > s->last_fallback_ns)
 		s->last_fallback_ns = ev->wall_ns;

@@ -10,7 +10,7 @@
 #include "event.h"
 
 #define AGGREGATE_SERIES_DEFAULT 10000
-#define AGGREGATE_SERVICE_SERIES 10 /* the most series that one service brings by itself */
+#define AGGREGATE_SERVICE_SERIES 10 /* of a table's cap, for each service that has a place */
 #define AGGREGATE_OVERFLOW "_overflow" /* service_name once a table is full */
 #define AGGREGATE_DELAY_BUCKETS 17
 #define AGGREGATE_PROTOCOL_MAX 32 /* bytes of a next_protocol label, terminator included */
@@ -37,6 +37,9 @@ struct series_id {
 	char address[ADDRESS_LABEL_MAX];
 };
 
+/* The signals of a downgrade, as facts of the two hellos: RFC 7507; RFC 8446 section 4.1.3. */
+enum downgrade { DOWNGRADE_FALLBACK_SCSV, DOWNGRADE_SENTINEL, DOWNGRADE_COUNT };
+
 /** struct series - one series of a table; the tables keep the order of arrival. */
 struct series {
 	struct series_id id;
@@ -56,6 +59,7 @@ struct service_series {
 	uint64_t fallbacks[CAUSE_COUNT];
 	uint64_t rejections;
 	uint64_t violations;
+	uint64_t downgrades[DOWNGRADE_COUNT];
 	int64_t last_fallback_ns;
 	int64_t last_expected_ns;
 	struct expectation expect;

@@ -140,6 +140,26 @@ static void write_failures(const struct page *p, const struct aggregate *agg)
 	}
 }
 
+static void write_downgrades(const struct page *p, const struct aggregate *agg)
+{
+	static const char *const signal[] = {[DOWNGRADE_FALLBACK_SCSV] = "fallback_scsv",
+					     [DOWNGRADE_SENTINEL] = "downgrade_sentinel"};
+	const struct service_series *s;
+
+	family(p, EXPO_COUNTER, "alpn_downgrade_signals", NULL,
+	       "Handshakes in which an end told of a downgraded TLS version, by signal.");
+	for (s = first_service(agg); s; s = next_service(s)) {
+		struct port_text port = port_text(&s->series.id);
+
+		for (enum downgrade d = 0; d < DOWNGRADE_COUNT; d++) {
+			expo_sample(p->out, "alpn_downgrade_signals_total", "service_name",
+				    s->series.id.service, "server_port", port.text, "role",
+				    role_name(s->series.id.role), "signal", signal[d], NULL);
+			expo_number(p->out, s->downgrades[d]);
+		}
+	}
+}
+
 static void write_expected(const struct page *p, const struct aggregate *agg)
 {
 	const struct service_series *s;
@@ -294,6 +314,18 @@ static void write_interfaces(const struct page *p, const struct metrics_self *se
 	}
 }
 
+static void write_running(const struct page *p, const struct metrics_self *self)
+{
+	family(p, EXPO_GAUGE, "alpnscope_start_time_seconds", "seconds",
+	       "When observing began, and every counter was 0.");
+	expo_sample(p->out, "alpnscope_start_time_seconds", NULL);
+	expo_number(p->out, self->start_time);
+	family(p, EXPO_INFO, "alpnscope_build", NULL, "What is running.");
+	expo_sample(p->out, "alpnscope_build_info", "version", self->version, "libbpf",
+		    self->libbpf, "hook", self->hook, NULL);
+	expo_number(p->out, 1);
+}
+
 static void write_agent(const struct page *p, const struct aggregate *agg,
 			const struct metrics_self *self)
 {
@@ -340,10 +372,7 @@ static void write_agent(const struct page *p, const struct aggregate *agg,
 		expo_sample(p->out, "alpnscope_config_last_reload_success_timestamp_seconds", NULL);
 		expo_seconds(p->out, (uint64_t)self->config_loaded_ns);
 	}
-	family(p, EXPO_INFO, "alpnscope_build", NULL, "What is running.");
-	expo_sample(p->out, "alpnscope_build_info", "version", self->version, "libbpf",
-		    self->libbpf, "hook", self->hook, NULL);
-	expo_number(p->out, 1);
+	write_running(p, self);
 }
 
 void metrics_write(struct buf *out, enum expo_format format, const struct aggregate *agg,
@@ -355,6 +384,7 @@ void metrics_write(struct buf *out, enum expo_format format, const struct aggreg
 	write_evidence(&page, agg);
 	write_fallbacks(&page, agg);
 	write_failures(&page, agg);
+	write_downgrades(&page, agg);
 	write_expected(&page, agg);
 	write_times(&page, agg);
 	write_delay(&page, agg);
@@ -362,6 +392,7 @@ void metrics_write(struct buf *out, enum expo_format format, const struct aggreg
 	write_agent(&page, agg, self);
 	if (self->library)
 		metrics_library(out, format, self->library, self->check);
-	process_write(out, format);
+	if (!self->guest)
+		process_write(out, format);
 	expo_end(out, format);
 }

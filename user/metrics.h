@@ -21,6 +21,9 @@
  * @expectations_refused: services whose expectation was not learned (service_refused)
  * @library, @check: NULL without --library
  * @learned_servers, @learned_servers_evicted: of learn.h
+ * @start_time: seconds since 1970, when observing began: the counters were 0 then
+ * @guest: the text goes into another program's exposition, which has process_* of its own:
+ *          they are left out
  * @config_loaded: the last reading of the configuration went well, or there is none
  * @config_loaded_ns: when one last did, CLOCK_REALTIME; 0 when there is none
  * @version, @libbpf: e.g. "0.1.0", "1.1.2"
@@ -35,6 +38,8 @@ struct metrics_self {
 	uint64_t attached, failed, skipped;
 	uint64_t expectations_refused;
 	uint64_t learned_servers, learned_servers_evicted;
+	uint64_t start_time;
+	bool guest;
 	bool config_loaded;
 	const struct library_stats *library;
 	const struct pipeline_check *check;

@@ -14,6 +14,7 @@
 #include "alpnscope/flow.h"
 #include "program.h"
 #include "service.h"
+#include "textfile.h"
 
 #define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
@@ -196,6 +197,15 @@ OPTION_SETTER(set_telemetry)
 				   "free: the agent has a page of its own there; choose another "
 				   "path such as " HTTP_TELEMETRY_DEFAULT);
 	o->telemetry_path = value;
+	return 0;
+}
+
+OPTION_SETTER(set_textfile)
+{
+	if (!textfile_is_path(value))
+		return bad(error, size, value,
+			   "a path that ends in .prom: node_exporter reads no other");
+	o->textfile = value;
 	return 0;
 }
 

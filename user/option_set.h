@@ -37,6 +37,8 @@ OPTION_SETTER(set_flows);
 OPTION_SETTER(set_listen);
 /** set_telemetry - a path that is none of the agent's own pages. */
 OPTION_SETTER(set_telemetry);
+/** set_textfile - a path that ends in .prom. */
+OPTION_SETTER(set_textfile);
 /** set_socket - a path that fits sockaddr_un, see unix(7). */
 OPTION_SETTER(set_socket);
 /** set_config - any text: opening it tells more, as for the next one. */

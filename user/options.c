@@ -10,6 +10,7 @@
 #include "http.h"
 #include "log.h"
 #include "option_set.h"
+#include "textfile.h"
 
 struct option_def {
 	int letter; /* 0: long only */
@@ -60,6 +61,9 @@ static const struct option_def defs[] = {
 	 "where /metrics is (default " HTTP_LISTEN_DEFAULT ")"},
 	{0, "web.telemetry-path", "PATH", FOR_RUN, set_telemetry,
 	 "its path (default " HTTP_TELEMETRY_DEFAULT ")"},
+	{0, "textfile", "PATH", FOR_RUN, set_textfile,
+	 "write the metrics to PATH (.prom) every 15 s as well, for\n"
+	 "node_exporter's textfile collector"},
 	{0, "socket", "PATH", LIVE | FOR_DOCTOR | FOR_SERVICES, set_socket,
 	 "the agent's socket (default " CONTROL_PATH ")"},
 	{0, "tap", "IFACE", LIVE, set_tap,
@@ -114,6 +118,7 @@ AS_ASSERT(AS_FLOWS_DEFAULT == 16384, "the help text names the default");
 AS_ASSERT(AS_SLOTS_DEFAULT == 256 && AS_SLOTS_MIN == 64 && AS_SLOTS_MAX == 4096 &&
 		  AS_SLOT_PROBES == 8,
 	  "so does it");
+AS_ASSERT(TEXTFILE_INTERVAL_MS == 15000, "so does it");
 
 static const struct command_def *command_of(unsigned int command)
 {

@@ -38,6 +38,7 @@
  * @config: --config
  * @state_dir: --state-dir
  * @forget: --forget
+ * @textfile: --textfile, NULL without
  * @file: the operand of `read` or `check-config`, or --read
  */
 struct options {
@@ -61,6 +62,7 @@ struct options {
 	uint32_t slots;
 	const char *listen_address;
 	const char *telemetry_path;
+	const char *textfile;
 	const char *socket;
 	const char *config;
 	const char *state_dir;

@@ -227,7 +227,7 @@ static bool meets(const struct alpn_name *chosen, const struct expectation *e, u
 	return alpn_family(&name) != ALPN_OTHER && alpn_family(chosen) > alpn_family(&name);
 }
 
-static bool is_acme_only(const struct verdict *v)
+bool verdict_is_acme_only(const struct verdict *v)
 {
 	for (unsigned int i = 0; i < v->offered.count; i++)
 		if (!alpn_is(&v->offered.name[i], "acme-tls/1"))
@@ -267,7 +267,7 @@ enum cause verdict_cause(const struct verdict *v, const struct expectation *e)
 		return CAUSE_NONE;
 	if (v->outcome == OUTCOME_NOT_OFFERED)
 		return e->source == EXPECT_CONFIGURED ? CAUSE_CLIENT_NO_ALPN : CAUSE_NONE;
-	if (!v->has_offer || is_acme_only(v))
+	if (!v->has_offer || verdict_is_acme_only(v))
 		return CAUSE_NONE;
 	if (v->outcome != OUTCOME_NEGOTIATED && v->outcome != OUTCOME_IGNORED &&
 	    v->outcome != OUTCOME_UNDETERMINED)

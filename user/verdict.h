@@ -136,6 +136,10 @@ struct inference verdict_inference(const struct verdict *v);
  */
 enum cause verdict_cause(const struct verdict *v, const struct expectation *e);
 
+/** verdict_is_acme_only - was acme-tls/1 (RFC 8737), a certificate authority's check, all that was
+ * offered, as far as it is known? */
+bool verdict_is_acme_only(const struct verdict *v);
+
 /** cause_is_fallback - true for the causes that are the server's doing: server_*. */
 bool cause_is_fallback(enum cause cause);
 

@@ -16,19 +16,27 @@ class Prometheus(servers.Server):
 
     program = "prometheus"
 
-    def __init__(self, namespace, port=9090):
+    def __init__(self, namespace, port=9090, rules=None, jobs=None, lookback="5m"):
+        """rules: the text of a file of rules; jobs: {job: port}; lookback: how old a sample an
+        instant query takes for the present one."""
+        self.rules, self.lookback = rules, lookback
+        self.jobs = jobs or {"alpnscope": PORT}
         super().__init__(namespace, port)
         tap.wait_for(lambda: self.get("/-/ready")[0] == 200, "Prometheus to be ready", 20)
 
     def args(self):
+        jobs = "".join(f"""
+- job_name: {job}
+  static_configs: [ {{ targets: [ "127.0.0.1:{port}" ] }} ]""" for job, port in self.jobs.items())
+        rules = f"rule_files: [ {self.file('rules.yml', self.rules)} ]" if self.rules else ""
         conf = self.file("prometheus.yml", f"""
 global: {{ scrape_interval: 1s }}
-scrape_configs:
-- job_name: alpnscope
-  static_configs: [ {{ targets: [ "127.0.0.1:{PORT}" ] }} ]
+{rules}
+scrape_configs:{jobs}
 """)
         return [f"--config.file={conf}", f"--storage.tsdb.path={os.path.join(self.dir, 'data')}",
-                f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"]
+                f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn",
+                f"--query.lookback-delta={self.lookback}"]
 
     def get(self, path):
         try:
@@ -51,6 +59,11 @@ scrape_configs:
         """The one value of an expression; None if it has none yet."""
         found = list(self.query(expression).values())
         return found[0] if len(found) == 1 else None
+
+    def firing(self, alert):
+        """The labels of each alert of that name that fires."""
+        return [a["labels"] for a in self.ask("alerts")["alerts"]
+                if a["state"] == "firing" and a["labels"]["alertname"] == alert]
 
     def target(self):
         return self.ask("targets")["activeTargets"][0]

@@ -307,6 +307,31 @@ static void test_bounds_and_labels_agree(void **state)
 	assert_string_equal(aggregate_delay_bounds[AGGREGATE_DELAY_BUCKETS - 1].le, "+Inf");
 }
 
+/* A certificate authority that checks, and is refused: nobody's clients. */
+static void test_acme_is_no_rejection(void **state)
+{
+	static const char *const offers[] = {"acme-tls/1", "foo", "acme-tls/1"};
+	struct aggregate *agg = aggregate_new(AGGREGATE_SERIES_DEFAULT);
+	struct sample s;
+
+	(void)state;
+	sample_init(&s, "h2");
+	s.ev.verdict.outcome = OUTCOME_REJECTED;
+	s.ev.verdict.has_chosen = false;
+	s.ev.verdict.offered.count = 1;
+	for (unsigned int i = 0; i < 3; i++) {
+		s.ev.verdict.offered.name[0] = name_of(offers[i]);
+		aggregate_event(agg, &s.ev);
+	}
+	assert_int_equal(total(agg->handshakes), 3);
+	assert_int_equal(service_at(agg, 0)->rejections, 1);
+	s.ev.verdict.offered.count = 2;
+	s.ev.verdict.offered.name[1] = name_of("h2");
+	aggregate_event(agg, &s.ev);
+	assert_int_equal(service_at(agg, 0)->rejections, 2);
+	aggregate_free(agg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_configuration_taken_away),
 		cmocka_unit_test(test_delay_buckets),
 		cmocka_unit_test(test_bounds_and_labels_agree),
+		cmocka_unit_test(test_acme_is_no_rejection),
 	};
 
 	return cmocka_run_group_tests_name("aggregate", tests, NULL, NULL);
