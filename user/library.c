@@ -219,8 +219,11 @@ struct answers *library_answers(struct library *l)
 
 void library_update(void *library)
 {
-	const struct library *l = library;
+	struct library *l = library;
+	unsigned int number = answers_proven(l->answers);
 
+	if (number < AS_LIBRARY_FILES)
+		library_settle(l->programs, number);
 	library_read(l->programs);
 }
 
