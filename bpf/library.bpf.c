@@ -176,7 +176,8 @@ int library_exec(void *ctx)
 				       .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
 
 	(void)ctx;
-	if (bpf_ringbuf_output(&answers, &word, sizeof(word), BPF_RB_FORCE_WAKEUP))
+	if (bpf_ringbuf_output(&answers, &word, sizeof(word),
+			       looking ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP))
 		lose(AS_LIBRARY_RING_FULL); /* the next look at all processes finds it */
 	return 0;
 }

@@ -255,6 +255,11 @@ int library_fd(const struct library_programs *p)
 	return ring_buffer__epoll_fd(p->ring);
 }
 
+void library_looking(struct library_programs *p, bool soon)
+{
+	__atomic_store_n(&p->skel->bss->looking, soon, __ATOMIC_SEQ_CST);
+}
+
 void library_read(struct library_programs *p)
 {
 	ring_buffer__consume(p->ring);
