@@ -131,25 +131,39 @@ int library_begin(struct pt_regs *ctx)
 	return begin(HANDSHAKE, PT_REGS_PARM1(ctx), 0, 0);
 }
 
+/* The name by the library's fields. */
+AS_INLINE int tell_fields(void *ctx, __u64 object)
+{
+	struct as_library_file *file = file_of(ctx);
+	struct as_library_answer *a;
+	__u64 from;
+	__u32 len;
+
+	a = file ? answer(ctx, AS_LIBRARY_FIELD) : 0;
+	if (!a)
+		return 0;
+	if (read_fields(file, object, &from, &len) || read_name(a, from, len) ||
+	    read_random(a, file, object))
+		return give_up(a);
+	return give(a);
+}
+
+/* In SSL_get0_alpn_selected, at a branch: what it is going to answer. */
+SEC("uprobe")
+int library_pass(struct pt_regs *ctx)
+{
+	return tell_fields(ctx, PT_REGS_PARM1(ctx));
+}
+
 /* int SSL_do_handshake(SSL *): 1 when the handshake is complete. */
 SEC("uretprobe")
 int library_done(struct pt_regs *ctx)
 {
-	struct as_library_file *file = file_of(ctx);
-	struct as_library_answer *a;
 	struct call call;
-	__u64 from;
-	__u32 len;
 
-	if (end(HANDSHAKE, &call) || !file || (int)PT_REGS_RC(ctx) != 1)
+	if (end(HANDSHAKE, &call) || (int)PT_REGS_RC(ctx) != 1)
 		return 0;
-	a = answer(ctx, AS_LIBRARY_FIELD);
-	if (!a)
-		return 0;
-	if (read_fields(file, call.object, &from, &len) || read_name(a, from, len) ||
-	    read_random(a, file, call.object))
-		return give_up(a);
-	return give(a);
+	return tell_fields(ctx, call.object);
 }
 
 /* ---- new processes ---- */
@@ -162,7 +176,8 @@ int library_exec(void *ctx)
 				       .tgid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
 
 	(void)ctx;
-	if (bpf_ringbuf_output(&answers, &word, sizeof(word), BPF_RB_FORCE_WAKEUP))
+	if (bpf_ringbuf_output(&answers, &word, sizeof(word),
+			       looking ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP))
 		lose(AS_LIBRARY_RING_FULL); /* the next look at all processes finds it */
 	return 0;
 }

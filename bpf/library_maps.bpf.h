@@ -43,6 +43,9 @@ struct {
 	__type(value, struct call);
 } calls SEC(".maps");
 
+/* Written by the agent: it reads the ring within milliseconds anyway. */
+volatile __u32 looking = 0;
+
 /* Read by the agent; by enum as_library_lost. */
 __u64 lost[AS_LIBRARY_LOST_COUNT];
 

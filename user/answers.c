@@ -26,11 +26,14 @@ struct entry {
 	struct as_library_answer answer;
 };
 
-/* @entries: in the order of arrival. @verified: files whose fields hold what they answer. */
+/* @entries: in the order of arrival. @verified: files whose fields hold what they answer; @proven:
+ * those of them that answers_proven() has not told yet, and how many. */
 struct answers {
 	size_t limit;
 	struct entry *entries;
 	bool verified[AS_LIBRARY_FILES];
+	bool proven[AS_LIBRARY_FILES];
+	unsigned int untold;
 	struct answers_count count;
 };
 
@@ -38,8 +41,9 @@ struct answers *answers_new(size_t limit)
 {
 	struct answers *t = calloc(1, sizeof(*t));
 
-	if (t)
-		t->limit = limit;
+	if (!t)
+		return NULL;
+	t->limit = limit;
 	return t;
 }
 
@@ -122,8 +126,11 @@ static bool same_answer(const struct as_library_answer *a, const struct as_libra
 /* The file is what it seems to be: its random met the wire. */
 static void verify(struct answers *t, const struct as_library_answer *a)
 {
-	if (a->how == AS_LIBRARY_OUT && a->agrees)
-		t->verified[a->file] = true;
+	if (a->how != AS_LIBRARY_OUT || !a->agrees || t->verified[a->file])
+		return;
+	t->verified[a->file] = true;
+	t->untold += !t->proven[a->file];
+	t->proven[a->file] = true;
 }
 
 /* Another answer about a handshake that has one. */
@@ -204,6 +211,21 @@ void answers_expire(struct answers *t, uint64_t now)
 void answers_new_file(struct answers *t, unsigned int number)
 {
 	t->verified[number] = false;
+	t->untold -= t->proven[number];
+	t->proven[number] = false;
+}
+
+unsigned int answers_proven(struct answers *t)
+{
+	unsigned int number = 0;
+
+	if (!t->untold)
+		return AS_LIBRARY_FILES;
+	while (number + 1 < AS_LIBRARY_FILES && !t->proven[number])
+		number++;
+	t->proven[number] = false;
+	t->untold--;
+	return number;
 }
 
 struct answers_count answers_count(const struct answers *t)

@@ -73,6 +73,10 @@ void answers_expire(struct answers *t, uint64_t now);
 /** answers_new_file - the @number (below AS_LIBRARY_FILES) is given to another file now. */
 void answers_new_file(struct answers *t, unsigned int number);
 
+/** answers_proven - the next file that has shown that its fields hold what it answers, each told
+ * once; AS_LIBRARY_FILES when there is none. */
+unsigned int answers_proven(struct answers *t);
+
 /** answers_count - so far. */
 struct answers_count answers_count(const struct answers *t);
 

@@ -57,7 +57,7 @@ static int watch_agent(const struct options *opt)
 static bool is_own(const struct options *opt)
 {
 	return opt->interfaces || opt->taps || opt->expects || opt->config ||
-	       opt->fail_on_fallback || opt->hook != ATTACH_AUTO ||
+	       opt->fail_on_fallback || opt->library || opt->hook != ATTACH_AUTO ||
 	       opt->flows != AS_FLOWS_DEFAULT || opt->slots != AS_SLOTS_DEFAULT;
 }
 
@@ -69,7 +69,7 @@ static void say_own(const struct options *opt)
 		return;
 	close(fd);
 	log_info("observing by itself: the running agent takes no -i, --tap, --expect, --config, "
-		 "--fail-on, --hook or table sizes from watch");
+		 "--fail-on, --library, --hook or table sizes from watch");
 }
 
 int cmd_watch(int argc, char **argv)

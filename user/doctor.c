@@ -298,7 +298,7 @@ void doctor_port(struct doctor_finding *f, const char *address, const char *refu
 bool doctor_limit(struct doctor_finding *f, unsigned int number)
 {
 	static const char *const limits[] = {
-		"TLS 1.3: the encrypted choice is inferred; --library asks this host's libraries",
+		"TLS 1.3: the choice, encrypted, is inferred or undetermined (--library asks)",
 		"Encrypted ClientHello: the inner hello; the outer one is told",
 		"QUIC and HTTP/3: only TLS over TCP is read",
 		"a hello of over 16 KiB or 64 TLS records: counted (alpnscope_lost_total)",

@@ -37,7 +37,7 @@ struct library {
 	uint64_t heard[LIBRARY_KINDS];
 	struct queue soon, again;
 	int timer;
-	bool timing, full;
+	bool looking, full; /* looking: within SOON_NS */
 };
 
 static uint64_t now_ns(void)
@@ -82,8 +82,12 @@ static void set_timer(struct library *l)
 {
 	uint64_t due = next_due(l), now = now_ns();
 
-	l->timing = due != UINT64_MAX;
-	loop_timer_set(l->loop, l->timer, !l->timing ? 0 : due > now ? (due - now) / MS + 1 : 1);
+	l->looking = due <= now + SOON_NS;
+	library_looking(l->programs, l->looking);
+	loop_timer_set(l->loop, l->timer,
+		       due == UINT64_MAX ? 0
+		       : due > now	 ? (due - now) / MS + 1
+					 : 1);
 }
 
 static void on_answer(void *arg, const struct as_library_answer *a)
@@ -100,7 +104,7 @@ static void on_exec(void *arg, uint32_t pid)
 
 	if (!put(&l->soon, pid, now_ns() + SOON_NS))
 		l->full = true;
-	if (!l->timing)
+	if (l->soon.count == 1)
 		set_timer(l);
 }
 
@@ -111,6 +115,7 @@ static void on_due(void *arg, uint32_t ready)
 	uint32_t pid;
 
 	(void)ready;
+	library_update(l);
 	while (take(&l->again, now, &pid))
 		follow_process(l->follow, (pid_t)pid);
 	while (take(&l->soon, now, &pid)) {
@@ -122,6 +127,8 @@ static void on_due(void *arg, uint32_t ready)
 		follow_all(l->follow);
 	l->full = false;
 	set_timer(l);
+	if (!l->looking)
+		library_update(l); /* one may have come while it needed to wake nobody */
 }
 
 static void on_all(void *arg, uint32_t ready)
@@ -219,8 +226,11 @@ struct answers *library_answers(struct library *l)
 
 void library_update(void *library)
 {
-	const struct library *l = library;
+	struct library *l = library;
+	unsigned int number = answers_proven(l->answers);
 
+	if (number < AS_LIBRARY_FILES)
+		library_settle(l->programs, number);
 	library_read(l->programs);
 }
 

@@ -14,8 +14,9 @@
 /* Go: an entry and returns of two functions each. Others have four at the most. */
 #define LINKS_MAX (2 * (1 + LIBRARY_RETS))
 
+/* @asking: of the links, those at the end that library_settle() takes away. */
 struct attached {
-	unsigned int links;
+	unsigned int links, asking;
 	struct bpf_link *link[LINKS_MAX];
 };
 
@@ -163,24 +164,38 @@ static int attach_go(struct attached *a, const struct library_bpf *skel, unsigne
 	return err;
 }
 
+/* The call that asks last: it may go once it has shown where the fields are. */
+static int attach_openssl(struct attached *a, const struct library_bpf *skel, unsigned int number,
+			  const char *path, const struct library_look *look)
+{
+	bool fields = look->alpn.count && look->alpn_len.count;
+	unsigned int before;
+	int err = 0;
+
+	if (fields)
+		err = attach_call(a, skel->progs.library_begin, skel->progs.library_done, number,
+				  path, look->handshake);
+	if (!err && fields)
+		err = attach(a, skel->progs.library_pass, false, number, path, look->passing);
+	before = a->links;
+	if (!err)
+		err = attach_call(a, skel->progs.library_ask, skel->progs.library_told_openssl,
+				  number, path, look->get_alpn);
+	a->asking = fields && look->passing ? a->links - before : 0;
+	return err;
+}
+
 static int attach_all(struct attached *a, const struct library_bpf *skel, unsigned int number,
 		      const char *path, const struct library_look *look)
 {
-	bool openssl = look->kind == LIBRARY_OPENSSL;
-	int err;
-
 	if (look->kind == LIBRARY_GO)
 		return attach_go(a, skel, number, path, &look->go);
 	if (!look->random.count) /* an answer could never be joined */
 		return -ENOENT;
-	err = attach_call(a, skel->progs.library_ask,
-			  openssl ? skel->progs.library_told_openssl
-				  : skel->progs.library_told_gnutls,
-			  number, path, look->get_alpn);
-	if (!err && openssl && look->alpn.count && look->alpn_len.count)
-		err = attach_call(a, skel->progs.library_begin, skel->progs.library_done, number,
-				  path, look->handshake);
-	return err;
+	if (look->kind == LIBRARY_OPENSSL)
+		return attach_openssl(a, skel, number, path, look);
+	return attach_call(a, skel->progs.library_ask, skel->progs.library_told_gnutls, number,
+			   path, look->get_alpn);
 }
 
 static int set_file(const struct library_programs *p, uint32_t number,
@@ -227,9 +242,22 @@ void library_detach(struct library_programs *p, unsigned int number)
 	p->file[number] = NULL;
 }
 
+void library_settle(struct library_programs *p, unsigned int number)
+{
+	struct attached *a = p->file[number];
+
+	for (; a && a->asking; a->asking--)
+		bpf_link__destroy(a->link[--a->links]);
+}
+
 int library_fd(const struct library_programs *p)
 {
 	return ring_buffer__epoll_fd(p->ring);
+}
+
+void library_looking(struct library_programs *p, bool soon)
+{
+	__atomic_store_n(&p->skel->bss->looking, soon, __ATOMIC_SEQ_CST);
 }
 
 void library_read(struct library_programs *p)

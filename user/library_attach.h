@@ -4,6 +4,7 @@
 #ifndef ALPNSCOPE_LIBRARY_ATTACH_H
 #define ALPNSCOPE_LIBRARY_ATTACH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,8 +49,18 @@ int library_attach(struct library_programs *p, unsigned int number, const char *
 /** library_detach - ask there no longer; the @number is free. */
 void library_detach(struct library_programs *p, unsigned int number);
 
+/**
+ * library_settle - the file's fields hold what it answers: they are enough from now on, where
+ * they can be read at less cost than by the call and its return. Again: nothing happens.
+ */
+void library_settle(struct library_programs *p, unsigned int number);
+
 /** library_fd - becomes readable when the ring should be read soon. */
 int library_fd(const struct library_programs *p);
+
+/** library_looking - @soon: the ring is read soon, new processes need not make library_fd()
+ * readable. Read it once more after this was set to false. */
+void library_looking(struct library_programs *p, bool soon);
 
 /** library_read - hand over all that the ring holds. */
 void library_read(struct library_programs *p);

@@ -10,19 +10,40 @@
 #include "library_accessor.h"
 #include "library_elf.h"
 #include "library_go.h"
+#include "library_passing.h"
 
 #define ACCESSOR_MAX 4096 /* bytes of code */
 #define POINTER 8
 #define LENGTH 4 /* the accessor gives an unsigned int */
+
+/* The code of a function, @size bytes of it; NULL when it cannot be had. */
+static uint8_t *load(const struct library_elf *elf, const struct library_symbol *of, size_t *size)
+{
+	uint64_t offset;
+
+	*size = of->size && of->size < ACCESSOR_MAX ? of->size : ACCESSOR_MAX;
+	offset = of->size ? library_elf_code(elf, of->at, *size) : 0;
+	return offset ? library_elf_load(elf, offset, *size, ACCESSOR_MAX) : NULL;
+}
+
+static uint64_t passing(const struct library_elf *elf, const struct library_symbol *of)
+{
+	size_t size, at = 0;
+	uint8_t *code = load(elf, of, &size);
+
+	if (code)
+		at = library_passing(LIBRARY_MACHINE, code, size);
+	free(code);
+	return at ? library_elf_code(elf, of->at, 1) + at : 0;
+}
 
 /* What a library's accessor says of a field. */
 static void decode(const struct library_elf *elf, const struct library_symbol *of,
 		   unsigned int argument, enum library_gives gives, unsigned int width,
 		   struct library_path *out)
 {
-	size_t size = of->size && of->size < ACCESSOR_MAX ? of->size : ACCESSOR_MAX;
-	uint64_t offset = of->size ? library_elf_code(elf, of->at, size) : 0;
-	uint8_t *code = offset ? library_elf_load(elf, offset, size, ACCESSOR_MAX) : NULL;
+	size_t size;
+	uint8_t *code = load(elf, of, &size);
 
 	if (code)
 		library_accessor(LIBRARY_MACHINE, code, size, argument, gives, width, out);
@@ -41,6 +62,7 @@ static bool look_openssl(const struct library_elf *elf, struct library_look *out
 	if (!out->get_alpn)
 		return false;
 	out->handshake = library_elf_code(elf, want[HANDSHAKE].at, 1);
+	out->passing = passing(elf, &want[GET_ALPN]);
 	decode(elf, &want[GET_RANDOM], 1, LIBRARY_CONTENT, 1, &out->random);
 	decode(elf, &want[GET_ALPN], 1, LIBRARY_CONTENT, POINTER, &out->alpn);
 	decode(elf, &want[GET_ALPN], 2, LIBRARY_CONTENT, LENGTH, &out->alpn_len);

@@ -39,6 +39,8 @@ struct library_go {
  * struct library_look - what was found. Places are offsets in the file, which is what a uprobe
  * wants; 0: not there.
  * @get_alpn: OpenSSL's SSL_get0_alpn_selected, GnuTLS's gnutls_alpn_get_selected_protocol
+ * @passing: OpenSSL: in @get_alpn, where every call comes with its SSL * still in the register
+ *  of the first argument, and a breakpoint is cheap (library_passing.h)
  * @handshake: OpenSSL's SSL_do_handshake
  * @random: from SSL * or gnutls_session_t to the 32 bytes of the server random
  * @alpn: OpenSSL: from SSL * to the pointer to the chosen name; NULL there: none
@@ -47,7 +49,7 @@ struct library_go {
  */
 struct library_look {
 	enum library_kind kind;
-	uint64_t get_alpn, handshake;
+	uint64_t get_alpn, passing, handshake;
 	struct library_path random, alpn, alpn_len;
 	struct library_go go;
 };

@@ -38,7 +38,7 @@ struct as_library_file {
 /* as_library_answer.how */
 enum as_library_how {
 	AS_LIBRARY_OUT = 1, /* the library's own answer to a call that asks for the name */
-	AS_LIBRARY_FIELD = 2, /* read from its memory when a handshake had ended */
+	AS_LIBRARY_FIELD = 2, /* read from its memory, where it keeps the answer */
 	AS_LIBRARY_MESSAGE = 3, /* read from EncryptedExtensions in clear (Go) */
 };
 

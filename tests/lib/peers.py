@@ -43,7 +43,7 @@ class Peer(servers.Server):
 
 
 class Contained(Peer):
-    """Peer in a mount namespace of its own: its program, its root and its files are nowhere else."""
+    """Peer in a mount namespace of its own: its program and its files are nowhere else."""
 
     SCRIPT = """
 mount -t tmpfs none "$1" && mkdir "$1/dev" && cp "$2" "$1/peer" && cp "$5" "$1/cert" &&

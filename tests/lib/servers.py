@@ -247,28 +247,30 @@ class Nghttpd(Server):
 
 
 class Caddy(Server):
-    """Caddy, which is Go's crypto/tls. `alpn` is either [h2, http/1.1] or [http/1.1]."""
+    """Caddy, which is Go's crypto/tls. Without a list of its own it negotiates h2, http/1.1."""
 
     program = "caddy"
 
     def args(self):
-        protocols = "h1 h2" if "h2" in self.alpn else "h1"
+        http = "h1 h2" if "h2" in self.alpn else "h1"
         conf = self.file("Caddyfile", f"""
 {{
 	admin off
 	auto_https off
-	storage file_system {self.dir}
 	servers {{
-		protocols {protocols}
+		protocols {http}
 	}}
 }}
-:{self.port} {{
-	tls {pki.CERT} {pki.KEY}
+https://:{self.port} {{
+	tls {pki.CERT} {pki.KEY} {{
+		protocols {' '.join('tls' + v for v in self.versions)}
+		alpn {' '.join(self.alpn)}
+	}}
 	respond "ok"
 }}
 """)
         return ["run", "--config", conf, "--adapter", "caddyfile"]
 
     def env(self):
-        # Where it keeps its configuration.
-        return super().env() | {"XDG_CONFIG_HOME": self.dir, "XDG_DATA_HOME": self.dir}
+        """What it keeps goes where its configuration is."""
+        return dict(super().env(), HOME=self.dir, XDG_DATA_HOME=self.dir, XDG_CONFIG_HOME=self.dir)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""More servers for the grid of TLS 1.3: Caddy (Go), Java (JSSE), Node.js without ALPN, and those of
+"""More servers for the grid of TLS 1.3: Java (JSSE), Node.js without ALPN, and those of
 Debian 13 (OpenSSL 3.5, Go 1.24). As those of servers.py."""
 import json
 import os
@@ -7,36 +7,6 @@ import os
 import pki
 import servers
 import tap
-
-
-class Caddy(servers.Server):
-    """Caddy; the crypto/tls of Go 1.19. Without a list of its own it negotiates h2, http/1.1."""
-
-    program = "caddy"
-
-    def args(self):
-        http = "h1 h2" if "h2" in self.alpn else "h1"
-        conf = self.file("Caddyfile", f"""
-{{
-	admin off
-	auto_https off
-	servers {{
-		protocols {http}
-	}}
-}}
-https://:{self.port} {{
-	tls {pki.CERT} {pki.KEY} {{
-		protocols tls1.3
-		alpn {' '.join(self.alpn)}
-	}}
-	respond "ok"
-}}
-""")
-        return ["run", "--config", conf, "--adapter", "caddyfile"]
-
-    def env(self):
-        """What it keeps goes where its configuration is."""
-        return dict(super().env(), HOME=self.dir, XDG_DATA_HOME=self.dir, XDG_CONFIG_HOME=self.dir)
 
 
 class Java(servers.Server):
@@ -95,7 +65,7 @@ class ApacheTrixie(servers.Apache):
     program = "apache2-trixie"
 
 
-class CaddyTrixie(Caddy):
+class CaddyTrixie(servers.Caddy):
     """The crypto/tls of Go 1.24."""
 
     program = "caddy-trixie"
@@ -105,7 +75,7 @@ class CaddyTrixie(Caddy):
 ALWAYS = {
     servers.Nginx: "it always negotiates, http/1.1 at least",
     servers.Apache: "it always negotiates, http/1.1 at least",
-    Caddy: "an empty list of names is its default, h2 and http/1.1",
+    servers.Caddy: "an empty list of names is its default, h2 and http/1.1",
 }
 
 

@@ -27,7 +27,7 @@ TRIES = 3
 DECIDED_LEAST = 0.94  # of the encrypted choices. May only be raised.
 KINDS = {
     "nginx": servers.Nginx, "haproxy": servers.Haproxy, "apache": servers.Apache,
-    "caddy": servers13.Caddy, "node": servers13.Node, "gnutls-serv": servers.GnutlsServ,
+    "caddy": servers.Caddy, "node": servers13.Node, "gnutls-serv": servers.GnutlsServ,
     "java": servers13.Java, "nginx/13": servers13.NginxTrixie,
     "haproxy/13": servers13.HaproxyTrixie, "apache/13": servers13.ApacheTrixie,
     "caddy/13": servers13.CaddyTrixie,

@@ -251,6 +251,27 @@ static void the_own_word_proves_the_field(void **state)
 	assert_string_equal(ask(*state, 3), "h2");
 }
 
+static void a_file_that_proved_itself_is_told_once(void **state)
+{
+	assert_int_equal(answers_proven(*state), AS_LIBRARY_FILES);
+	prove(*state, 1, 7, 1);
+	assert_int_equal(answers_proven(*state), AS_LIBRARY_FILES); /* not met yet */
+	prove(*state, 2, 9, 1);
+	ask(*state, 1);
+	ask(*state, 2);
+	assert_int_equal(answers_proven(*state), 7);
+	assert_int_equal(answers_proven(*state), 9);
+	assert_int_equal(answers_proven(*state), AS_LIBRARY_FILES);
+	prove(*state, 3, 7, 1);
+	ask(*state, 3);
+	assert_int_equal(answers_proven(*state), AS_LIBRARY_FILES);
+	answers_new_file(*state, 7);
+	prove(*state, 4, 7, 1);
+	ask(*state, 4);
+	answers_new_file(*state, 7);
+	assert_int_equal(answers_proven(*state), AS_LIBRARY_FILES);
+}
+
 static void numbers_out_of_range(void **state)
 {
 	field(*state, 1, "h2", AS_LIBRARY_FILES);
@@ -277,6 +298,7 @@ int main(void)
 		test(what_proves_nothing),
 		test(another_file_of_that_number_starts_anew),
 		test(the_own_word_proves_the_field),
+		test(a_file_that_proved_itself_is_told_once),
 		test(numbers_out_of_range),
 	};
 

@@ -258,15 +258,15 @@ static void it_is_sound(void **state)
 				  .role = ROLE_TRANSIT,
 				  .sni = (const uint8_t *)"a.example",
 				  .sni_len = 9};
-	struct expectation e;
+	struct service_facts e;
 
 	see(r, BOTH, LIKELY_HTTP1, NULL);
-	service_expectation(r->p.book, &key, &e);
-	assert_int_equal(e.source, EXPECT_NONE);
+	service_find(r->p.book, &key, &e);
+	assert_int_equal(e.expect.source, EXPECT_NONE);
 	see(r, BOTH, HIDDEN, "h2");
-	service_expectation(r->p.book, &key, &e);
-	assert_int_equal(e.source, EXPECT_OBSERVED);
-	assert_string_equal(e.name[0], "h2");
+	service_find(r->p.book, &key, &e);
+	assert_int_equal(e.expect.source, EXPECT_OBSERVED);
+	assert_string_equal(e.expect.name[0], "h2");
 }
 
 /* The ring is read before each verdict, so the answer may come while the record is held. */
