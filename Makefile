@@ -15,12 +15,12 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n')
 
 BUILD_PACKAGES := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libpcap-dev \
-	libmicrohttpd-dev libmnl-dev libcap-ng-dev libjansson-dev uthash-dev
+	libmicrohttpd-dev libmnl-dev libcap-ng-dev libjansson-dev libyaml-dev uthash-dev
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy-14 python3 \
 	python3-jsonschema openssl curl iproute2 nftables ethtool util-linux wireshark-common \
 	$(if $(shell command -v node),,nodejs)
-PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng jansson
+PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng jansson yaml-0.1
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -DALPNSCOPE_VERSION='"$(VERSION)"'
 CFLAGS ?= -O2 -g

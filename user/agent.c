@@ -24,9 +24,9 @@
 #include "pipeline.h"
 #include "program.h"
 #include "ready.h"
+#include "services.h"
 
 #define ERROR_MAX 512
-#define SERVICES_MAX 10000 /* whose observed expectation is kept */
 
 struct agent {
 	const struct options *opt;
@@ -36,7 +36,7 @@ struct agent {
 	struct netif *netif;
 	struct events *events;
 	struct identity *identity;
-	struct service_book *book;
+	struct services services;
 	struct aggregate *aggregate;
 	struct http *http;
 	struct control *control;
@@ -72,6 +72,7 @@ static void on_event(void *arg, const struct event *ev)
 
 	if (a->control)
 		control_event(a->control, ev);
+	services_note(&a->services);
 	output_event(&a->out, ev);
 }
 
@@ -122,7 +123,11 @@ static void on_signal(void *arg, uint32_t ready)
 	struct signalfd_siginfo info;
 
 	(void)ready;
-	if (read(a->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+	if (read(a->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP && a->opt->config && a->daemon)
+		services_reload(&a->services);
+	else
 		a->stop = true;
 }
 
@@ -198,8 +203,9 @@ static const char *on_metrics(void *arg, const char *accept, struct buf *out)
 		.attached = n.attached,
 		.failed = n.failed,
 		.skipped = n.skipped,
-		.expectations_refused = service_refused(a->book),
-		.config_loaded = true,
+		.expectations_refused = service_refused(a->services.book),
+		.config_loaded = a->services.loaded,
+		.config_loaded_ns = a->services.loaded_ns,
 		.version = ALPNSCOPE_VERSION,
 		.libbpf = libbpf,
 		.hook = attach_hook_name(a->attach),
@@ -247,7 +253,7 @@ static int start_signals(struct agent *a)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP); /* the terminal is gone: leave nothing behind */
+	sigaddset(&set, SIGHUP); /* reload, or the terminal is gone: leave nothing behind */
 	sigaddset(&set, SIGQUIT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -259,23 +265,26 @@ static int start_signals(struct agent *a)
 
 static int start_book(struct agent *a)
 {
-	char error[ERROR_MAX];
-
-	a->book = service_new(SERVICES_MAX);
-	for (unsigned int i = 0; a->book && i < a->opt->expects; i++)
-		if (service_expect(a->book, a->opt->expect[i], error, sizeof(error))) {
-			log_error("--expect %s: %s", a->opt->expect[i], error);
-			return -EINVAL;
-		}
 	a->aggregate = aggregate_new(AGGREGATE_SERIES_DEFAULT);
 	a->identity = identity_new(is_local, a);
+	if (!a->aggregate || !a->identity)
+		return fail("out of memory");
+	if (services_open(&a->services, a->opt, a->aggregate, a->loop))
+		return -1;
 	a->pipe.identity = a->identity;
-	a->pipe.book = a->book;
+	a->pipe.book = a->services.book;
 	a->pipe.aggregate = a->aggregate;
-	if (!a->book || !a->aggregate || !a->identity || pipeline_merge(&a->pipe) ||
-	    pipeline_live(&a->pipe, a->loop))
+	if (pipeline_merge(&a->pipe) || pipeline_live(&a->pipe, a->loop))
 		return fail("out of memory");
 	return 0;
+}
+
+static int on_ask(void *arg, bool owner, char *line, struct buf *out, char *error,
+		  size_t error_size)
+{
+	struct agent *a = arg;
+
+	return services_ask(&a->services, owner, line, out, error, error_size);
 }
 
 static int start_services(struct agent *a)
@@ -290,6 +299,7 @@ static int start_services(struct agent *a)
 	a->control = control_new(a->loop, a->opt->socket, error, sizeof(error));
 	if (!a->control)
 		return fail(error);
+	control_on_ask(a->control, on_ask, a);
 	a->http = http_start(a->loop, &web, error, sizeof(error));
 	if (!a->http)
 		return fail(error);
@@ -372,7 +382,7 @@ static void finish(struct agent *a)
 	if (a->control)
 		control_free(a->control);
 	identity_free(a->identity);
-	service_free(a->book);
+	services_close(&a->services);
 	learn_free(a->pipe.learn);
 	aggregate_free(a->aggregate);
 	merge_free(a->pipe.merge);

@@ -66,7 +66,8 @@ static void make_overflow(struct series_id *id)
 }
 
 /* The series of @id in @table, made with @size bytes if need be; when the table is full
- * that of the overflow, so that totals stay right. NULL when out of memory. */
+ * that of the overflow, so that totals stay right. NULL when out of memory. A limit of SIZE_MAX
+ * is none. */
 static struct series *series_get(struct series **table, size_t limit, const struct series_id *id,
 				 size_t size)
 {
@@ -171,19 +172,61 @@ static void handshake_labels(struct series_id *id, const struct event *ev)
 	id->peer_local = ev->side_count > 1;
 }
 
+static void service_id(struct series_id *id, const char *service, uint16_t port, enum role role)
+{
+	memset(id, 0, sizeof(*id));
+	snprintf(id->service, sizeof(id->service), "%s", service);
+	id->port = port;
+	id->role = (uint8_t)role;
+}
+
+static size_t services_max(const struct aggregate *agg)
+{
+	return agg->max_series / AGGREGATE_SERVICE_SERIES;
+}
+
+int aggregate_declare(struct aggregate *agg, const char *service, uint16_t port, enum role role,
+		      const struct expectation *expect, bool reserved)
+{
+	struct service_series *s;
+	struct series_id id;
+	struct series *have;
+
+	service_id(&id, service, port, role);
+	HASH_FIND(hh, agg->services, &id, sizeof(id), have);
+	if (!have && !reserved && !has_room(agg->services, services_max(agg), service))
+		return 0;
+	s = (struct service_series *)series_get(&agg->services, SIZE_MAX, &id, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->reserved = s->reserved || reserved;
+	if (s->expect.source != EXPECT_CONFIGURED || expect->source == EXPECT_CONFIGURED)
+		update_expectation(&s->expect, expect);
+	return 0;
+}
+
+void aggregate_expect_nothing(struct aggregate *agg)
+{
+	for (struct series *s = agg->services; s; s = s->hh.next) {
+		struct service_series *service = (struct service_series *)s;
+
+		memset(&service->expect, 0, sizeof(service->expect));
+		service->reserved = false;
+	}
+}
+
 static int count_side(struct aggregate *agg, const struct event *ev, const struct event_side *side)
 {
 	struct series *service, *handshakes, *evidence;
 	struct series_id id, by_evidence;
+	size_t limit = agg->max_series;
 
-	memset(&id, 0, sizeof(id));
-	snprintf(id.service, sizeof(id.service), "%s", side->service);
-	id.port = ev->hs->server_port;
-	id.role = (uint8_t)side->role;
-	service = series_get(&agg->services, agg->max_series / AGGREGATE_SERVICE_SERIES, &id,
-			     sizeof(struct service_series));
+	service_id(&id, side->service, ev->hs->server_port, side->role);
+	service = series_get(&agg->services, services_max(agg), &id, sizeof(struct service_series));
 	if (!service)
 		return -ENOMEM;
+	if (((struct service_series *)service)->reserved)
+		limit = SIZE_MAX; /* its labels have few values */
 	id = service->id; /* a service that found no place has none in the other tables */
 	by_evidence = id;
 	by_evidence.port = 0;
@@ -191,8 +234,8 @@ static int count_side(struct aggregate *agg, const struct event *ev, const struc
 	by_evidence.evidence = (uint8_t)ev->verdict.evidence;
 	by_evidence.grade = (uint8_t)ev->verdict.grade;
 	handshake_labels(&id, ev);
-	handshakes = series_get(&agg->handshakes, agg->max_series, &id, sizeof(*handshakes));
-	evidence = series_get(&agg->evidence, agg->max_series, &by_evidence, sizeof(*evidence));
+	handshakes = series_get(&agg->handshakes, limit, &id, sizeof(*handshakes));
+	evidence = series_get(&agg->evidence, limit, &by_evidence, sizeof(*evidence));
 	if (!handshakes || !evidence)
 		return -ENOMEM;
 	handshakes->count++;

@@ -46,6 +46,7 @@ struct series {
  * @series: first, so that a struct series of the table `services` is one of these;
  *          its count is that of all handshakes
  * @last_fallback_ns, @last_expected_ns: CLOCK_REALTIME, 0 never
+ * @reserved: it is configured; it has room for all its series, beyond the caps
  */
 struct service_series {
 	struct series series;
@@ -55,6 +56,7 @@ struct service_series {
 	int64_t last_fallback_ns;
 	int64_t last_expected_ns;
 	struct expectation expect;
+	bool reserved;
 };
 
 /** struct delay_bound - the upper end of a bucket, as a number and as its label `le`. */
@@ -97,6 +99,22 @@ struct aggregate *aggregate_new(size_t max_series);
  * Returns 0, or -ENOMEM: a side that found no memory was not counted at all.
  */
 int aggregate_event(struct aggregate *agg, const struct event *ev);
+
+/**
+ * aggregate_declare - have the series of a service that no handshake was seen of yet, at 0, so
+ * that the first ones show in increase().
+ * @service: printable ASCII; @port: the server's, host byte order
+ * @expect: what is expected of it; of several that are observed the best stands
+ * @reserved: it is configured: it has its place whatever the tables hold already; without, it is
+ *            left out where an event would go to AGGREGATE_OVERFLOW
+ * Returns 0 or -ENOMEM.
+ */
+int aggregate_declare(struct aggregate *agg, const char *service, uint16_t port, enum role role,
+		      const struct expectation *expect, bool reserved);
+
+/** aggregate_expect_nothing - what is expected of services has changed: it is told anew, by
+ * aggregate_declare() and by each service's next handshake. No service is reserved any more. */
+void aggregate_expect_nothing(struct aggregate *agg);
 
 /** aggregate_free - give everything back; NULL is fine. */
 void aggregate_free(struct aggregate *agg);

@@ -13,13 +13,14 @@
 #include "native.h"
 #include "options.h"
 #include "pipeline.h"
+#include "services.h"
 
 #define ERROR_MAX 512
-#define SERVICES_MAX 10000
 
 struct reader {
 	struct native *engine;
 	struct pipeline pipe;
+	struct services services;
 	struct output out;
 	uint64_t udp; /* frames */
 };
@@ -104,18 +105,6 @@ static void say_counts(const struct reader *r, uint64_t frames)
 	}
 }
 
-static int take_expectations(struct service_book *book, const struct options *opt)
-{
-	char error[ERROR_MAX];
-
-	for (unsigned int i = 0; i < opt->expects; i++)
-		if (service_expect(book, opt->expect[i], error, sizeof(error))) {
-			log_error("--expect %s: %s", opt->expect[i], error);
-			return -1;
-		}
-	return 0;
-}
-
 int read_capture(const struct options *opt)
 {
 	struct reader r = {.out = {.form = opt->form,
@@ -128,16 +117,15 @@ int read_capture(const struct options *opt)
 
 	signal(SIGPIPE, SIG_IGN);
 	r.engine = native_new(opt->flows, on_record, &r);
-	r.pipe = (struct pipeline){.identity = identity_new(NULL, NULL),
-				   .book = service_new(SERVICES_MAX),
-				   .sink = on_event,
-				   .sink_arg = &r};
-	if (!r.engine || !r.pipe.identity || !r.pipe.book || pipeline_merge(&r.pipe)) {
+	r.pipe = (struct pipeline){
+		.identity = identity_new(NULL, NULL), .sink = on_event, .sink_arg = &r};
+	if (!r.engine || !r.pipe.identity || pipeline_merge(&r.pipe)) {
 		log_error("out of memory");
 		goto out;
 	}
-	if (take_expectations(r.pipe.book, opt))
+	if (services_open(&r.services, opt, NULL, NULL))
 		goto out;
+	r.pipe.book = r.services.book;
 	err = capture_read(opt->file, on_frame, &r, &frames, error, sizeof(error));
 	native_end(r.engine);
 	pipeline_end(&r.pipe);
@@ -154,8 +142,7 @@ out:
 	merge_free(r.pipe.merge);
 	identity_free(r.pipe.identity);
 	learn_free(r.pipe.learn);
-	if (r.pipe.book)
-		service_free(r.pipe.book);
+	services_close(&r.services);
 	buf_free(&r.out.line);
 	return rc;
 }

@@ -56,9 +56,9 @@ static int watch_agent(const struct options *opt)
 /* Is something asked for that a running agent has settled for itself? */
 static bool is_own(const struct options *opt)
 {
-	return opt->interfaces || opt->taps || opt->expects || opt->fail_on_fallback ||
-	       opt->hook != ATTACH_AUTO || opt->flows != AS_FLOWS_DEFAULT ||
-	       opt->slots != AS_SLOTS_DEFAULT;
+	return opt->interfaces || opt->taps || opt->expects || opt->config ||
+	       opt->fail_on_fallback || opt->hook != ATTACH_AUTO ||
+	       opt->flows != AS_FLOWS_DEFAULT || opt->slots != AS_SLOTS_DEFAULT;
 }
 
 static void say_own(const struct options *opt)
@@ -68,8 +68,8 @@ static void say_own(const struct options *opt)
 	if (fd < 0)
 		return;
 	close(fd);
-	log_info("observing by itself: the running agent takes no -i, --tap, --expect, --fail-on, "
-		 "--hook or table sizes from watch");
+	log_info("observing by itself: the running agent takes no -i, --tap, --expect, --config, "
+		 "--fail-on, --hook or table sizes from watch");
 }
 
 int cmd_watch(int argc, char **argv)

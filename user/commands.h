@@ -15,6 +15,12 @@ int cmd_read(int argc, char **argv);
 /** cmd_doctor - what works on this kernel with these privileges. */
 int cmd_doctor(int argc, char **argv);
 
+/** cmd_services - have the running agent forget what a service was seen to choose. */
+int cmd_services(int argc, char **argv);
+
+/** cmd_check_config - what a configuration file says, or where it is wrong. */
+int cmd_check_config(int argc, char **argv);
+
 /** cmd_version - which alpnscope this is. */
 int cmd_version(int argc, char **argv);
 

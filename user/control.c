@@ -45,6 +45,8 @@ struct control {
 	bool paused; /* no more fds: accepting would spin */
 	struct sockaddr_un addr;
 	struct stat made;
+	control_ask_fn ask;
+	void *ask_arg;
 	struct watcher *watcher[CONTROL_WATCHERS_MAX];
 };
 
@@ -130,10 +132,39 @@ static void refuse(struct watcher *w, const char *why)
 	watcher_flush(w);
 }
 
+/* The socket's mode lets a group watch; to change something takes more. */
+static bool is_owner(const struct watcher *w)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return !getsockopt(w->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) &&
+	       (peer.uid == 0 || peer.uid == geteuid());
+}
+
+void control_on_ask(struct control *control, control_ask_fn fn, void *arg)
+{
+	control->ask = fn;
+	control->ask_arg = arg;
+}
+
 static void answer(struct watcher *w, char *line)
 {
+	const struct control *c = w->control;
 	char error[256];
+	int err = -ENOENT;
 
+	if (c->ask)
+		err = c->ask(c->ask_arg, is_owner(w), line, &w->out, error, sizeof(error));
+	if (!err) {
+		w->last = w->mute = true;
+		watcher_flush(w);
+		return;
+	}
+	if (err != -ENOENT) {
+		refuse(w, error);
+		return;
+	}
 	if (control_parse(line, &w->watch, error, sizeof(error))) {
 		refuse(w, error);
 		return;

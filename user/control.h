@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * control.h - the read-only unix socket by which `watch` sees a running agent's events.
+ * control.h - the unix socket by which `watch` sees a running agent's events.
  *
  * The client sends one line of at most CONTROL_REQUEST_MAX bytes and then only reads:
  *
@@ -12,6 +12,10 @@
  * their header) until the client leaves or N events were sent, or with one line
  * "error: ..." and the end. A reader that is too slow is told how many events it missed:
  * "# N events not shown: the reader was too slow", or {"alpnscope":{"dropped":N}}.
+ *
+ * Other requests are answered by who was given to control_on_ask(), with lines and the end, or
+ * with one line "error: ...". What changes the agent is for root and its own user only, whoever
+ * else may open the socket: "forget name=NAME".
  */
 #ifndef ALPNSCOPE_CONTROL_H
 #define ALPNSCOPE_CONTROL_H
@@ -49,6 +53,20 @@ struct watch {
  */
 struct control *control_new(struct loop *loop, const char *path, char *error, size_t error_size);
 
+/**
+ * Answers a request that is not "watch".
+ * @owner: root asks, or the user whom the agent runs as
+ * @line: without its newline; may be changed when the result is not -ENOENT
+ * @out: the answer is appended, whole lines
+ * @error: when the result is negative, what is wrong and what is right
+ * Returns 0, -ENOENT when the request is not known, or another -errno.
+ */
+typedef int (*control_ask_fn)(void *arg, bool owner, char *line, struct buf *out, char *error,
+			      size_t error_size);
+
+/** control_on_ask - have @fn answer what is not "watch". */
+void control_on_ask(struct control *control, control_ask_fn fn, void *arg);
+
 /** control_event - send @ev to every reader that asked for such; never blocks. */
 void control_event(struct control *control, const struct event *ev);
 
@@ -64,6 +82,12 @@ int control_connect(const char *path);
 
 /** control_request - append the request line for @watch, newline included. */
 void control_request(const struct watch *watch, struct buf *line);
+
+/** control_word - append " key=value", the value percent-encoded. */
+void control_word(struct buf *line, const char *key, const char *value);
+
+/** control_decode - undo percent-encoding in place. 0, or -EINVAL: then @text is damaged. */
+int control_decode(char *text);
 
 /**
  * control_parse - read a request line.
@@ -81,6 +105,10 @@ int control_parse(char *line, struct watch *watch, char *error, size_t error_siz
  * "error: ..." goes to stderr instead. Returns 0, or 1 after an error that was said.
  */
 int control_copy(int fd, int out);
+
+/** control_ask - send the request @line, newline included, on @fd, then copy as control_copy()
+ * does. */
+int control_ask(int fd, const struct buf *line, int out);
 
 /**
  * control_watch - send the request of @watch on @fd, then copy as control_copy() does.

@@ -35,7 +35,7 @@ int control_connect(const char *path)
 }
 
 /* RFC 3986: all but the unreserved characters are encoded. */
-static void put_value(struct buf *b, const char *key, const char *value)
+void control_word(struct buf *b, const char *key, const char *value)
 {
 	buf_printf(b, " %s=", key);
 	for (; *value; value++) {
@@ -59,11 +59,11 @@ void control_request(const struct watch *watch, struct buf *line)
 		buf_printf(line, " port=%u", f->port[i]);
 	for (int i = 0; i < OUTCOME_COUNT; i++)
 		if (f->outcomes & 1U << i)
-			put_value(line, "outcome", outcome_name((enum outcome)i));
+			control_word(line, "outcome", outcome_name((enum outcome)i));
 	if (f->sni[0])
-		put_value(line, "sni", f->sni);
+		control_word(line, "sni", f->sni);
 	if (f->alpn[0])
-		put_value(line, "alpn", f->alpn);
+		control_word(line, "alpn", f->alpn);
 	if (f->fallback_only)
 		buf_puts(line, " fallback_only=1");
 	buf_puts(line, "\n");
@@ -77,8 +77,7 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Undo percent-encoding in place. */
-static int decode(char *text)
+int control_decode(char *text)
 {
 	char *to = text;
 
@@ -116,7 +115,7 @@ static int parse_word(char *word, struct watch *watch, char *error, size_t error
 {
 	char *value = strchr(word, '=');
 
-	if (!value || decode(value + 1)) {
+	if (!value || control_decode(value + 1)) {
 		snprintf(error, error_size, "\"%s\": give key=value, the value percent-encoded",
 			 word);
 		return -EINVAL;
@@ -240,21 +239,31 @@ int control_copy(int fd, int out)
 	return end == 2 ? 0 : end;
 }
 
+/* When the agent has hung up already, what it said before is still to be read. */
+static int send_line(int fd, const struct buf *line)
+{
+	if (send(fd, line->data, line->len, MSG_NOSIGNAL) >= 0 || errno == EPIPE)
+		return 0;
+	log_error("the running agent's socket: %s: try again", strerror(errno));
+	return 1;
+}
+
+int control_ask(int fd, const struct buf *line, int out)
+{
+	return send_line(fd, line) ? 1 : control_copy(fd, out);
+}
+
 int control_watch(int fd, const struct watch *watch, int out)
 {
 	struct buf line = {0};
 	uint64_t lines = 0;
-	ssize_t n;
 	int end;
 
 	control_request(watch, &line);
-	/* When the agent has hung up already, what it said before is still to be read. */
-	n = send(fd, line.data, line.len, MSG_NOSIGNAL);
+	end = send_line(fd, &line);
 	buf_free(&line);
-	if (n < 0 && errno != EPIPE) {
-		log_error("the running agent's socket: %s: try again", strerror(errno));
-		return 1;
-	}
+	if (end)
+		return end;
 	end = copy(fd, out, &lines);
 	if (end != 2)
 		return end;

@@ -20,6 +20,7 @@
  * @work: the local workload of that end, all zero when nothing is known of it
  * @expect: what that service should negotiate
  * @cause: how it fell short, CAUSE_NONE when it did not
+ * @exempt: the operator exempts this client: no cause is told of it
  */
 struct event_side {
 	enum role role;
@@ -27,6 +28,7 @@ struct event_side {
 	struct workload work;
 	struct expectation expect;
 	enum cause cause;
+	bool exempt;
 };
 
 /**

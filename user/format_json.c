@@ -326,6 +326,8 @@ static void json_alpn(struct buf *b, const struct event *ev)
 	json_expected(b, &side->expect);
 	buf_printf(b, ",\"fallback\":%s,\"cause\":", json_bool(cause_is_fallback(side->cause)));
 	json_text(b, cause_name(side->cause));
+	if (side->exempt)
+		buf_puts(b, ",\"exempt\":true");
 	json_signals(b, ev);
 	buf_printf(b, ",\"retry\":%s", json_bool(ev->hs->flags & AS_F_RETRY));
 	json_alert(b, ev->hs);

@@ -15,6 +15,8 @@ static const struct {
 	{"watch", cmd_watch, FOR_WATCH},
 	{"read", cmd_read, FOR_READ},
 	{"doctor", cmd_doctor, FOR_DOCTOR},
+	{"services", cmd_services, FOR_SERVICES},
+	{"check-config", cmd_check_config, FOR_CHECK_CONFIG},
 	{"version", cmd_version, FOR_VERSION},
 };
 
@@ -26,7 +28,7 @@ static void help(FILE *to)
 	      "usage: alpnscope COMMAND [OPTION...]\n\n",
 	      to);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-9s %s\n", commands[i].name, options_about(commands[i].command));
+		fprintf(to, "  %-12s %s\n", commands[i].name, options_about(commands[i].command));
 	fputs("\n`alpnscope COMMAND --help` lists a command's options.\n", to);
 }
 

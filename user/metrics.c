@@ -327,6 +327,12 @@ static void write_agent(const struct page *p, const struct aggregate *agg,
 	       "alpnscope_config_last_reload_successful",
 	       "1 when the configuration was last read without an error, else 0.",
 	       self->config_loaded);
+	if (self->config_loaded_ns) {
+		family(p, EXPO_GAUGE, "alpnscope_config_last_reload_success_timestamp_seconds",
+		       "seconds", "When the configuration was last read without an error.");
+		expo_sample(p->out, "alpnscope_config_last_reload_success_timestamp_seconds", NULL);
+		expo_seconds(p->out, (uint64_t)self->config_loaded_ns);
+	}
 	family(p, EXPO_INFO, "alpnscope_build", NULL, "What is running.");
 	expo_sample(p->out, "alpnscope_build_info", "version", self->version, "libbpf",
 		    self->libbpf, "hook", self->hook, NULL);

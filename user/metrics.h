@@ -17,7 +17,8 @@
  *          received == counted + merged + held
  * @attached, @failed, @skipped: interfaces, each in one of these states
  * @expectations_refused: services whose expectation was not learned (service_refused)
- * @config_loaded: the last reading of the configuration went well
+ * @config_loaded: the last reading of the configuration went well, or there is none
+ * @config_loaded_ns: when one last did, CLOCK_REALTIME; 0 when there is none
  * @version, @libbpf: e.g. "0.1.0", "1.1.2"
  * @hook: how we are attached: "tcx", "clsact", "xdp", "none"
  */
@@ -30,6 +31,7 @@ struct metrics_self {
 	uint64_t attached, failed, skipped;
 	uint64_t expectations_refused;
 	bool config_loaded;
+	int64_t config_loaded_ns;
 	const char *version, *libbpf, *hook;
 };
 

@@ -217,6 +217,30 @@ OPTION_SETTER(set_file)
 	return 0;
 }
 
+OPTION_SETTER(set_config)
+{
+	if (!*value)
+		return bad(error, size, value, "a file");
+	o->config = value;
+	return 0;
+}
+
+OPTION_SETTER(set_state_dir)
+{
+	if (!*value)
+		return bad(error, size, value, "a directory");
+	o->state_dir = value;
+	return 0;
+}
+
+OPTION_SETTER(set_forget)
+{
+	if (!*value || strlen(value) >= SERVICE_NAME_MAX)
+		return bad(error, size, value, "a service's name of 1 to 63 bytes");
+	o->forget = value;
+	return 0;
+}
+
 OPTION_SETTER(set_port)
 {
 	return filter_set(&o->filter, "port", value, error, size);

@@ -39,6 +39,12 @@ OPTION_SETTER(set_listen);
 OPTION_SETTER(set_telemetry);
 /** set_socket - a path that fits sockaddr_un, see unix(7). */
 OPTION_SETTER(set_socket);
+/** set_config - any text: opening it tells more, as for the next one. */
+OPTION_SETTER(set_config);
+/** set_state_dir - a directory. */
+OPTION_SETTER(set_state_dir);
+/** set_forget - a service's name of 1 to SERVICE_NAME_MAX - 1 bytes. */
+OPTION_SETTER(set_forget);
 /** set_file - any text: opening it tells more. */
 OPTION_SETTER(set_file);
 /** set_port - see filter_set(), as for the next four. */

@@ -46,13 +46,21 @@ static const struct option_def defs[] = {
 	{0, "expect", "[PORT=]ID,...", EVENTS, set_expect,
 	 "what servers, of this host or seen in transit, should\n"
 	 "choose, best first (repeatable): 443=h2"},
+	{0, "config", "FILE", EVENTS, set_config,
+	 "what services are called and should choose (YAML;\n"
+	 "docs/CONFIG.md); SIGHUP has run read it again"},
+	{0, "state-dir", "DIR", FOR_RUN, set_state_dir,
+	 "keep there what services were seen to choose, so that\n"
+	 "a restart does not forget it"},
+	{0, "forget", "NAME", FOR_SERVICES, set_forget,
+	 "have the agent forget what the service was seen to choose"},
 	{0, "fail-on", "WHAT", EVENTS, set_fail_on, "exit 3 if it was seen: fallback"},
 	{0, "read", "FILE", FOR_WATCH, set_file, "take a capture in place of live traffic"},
 	{0, "web.listen-address", "ADDR:PORT", FOR_RUN | FOR_DOCTOR, set_listen,
 	 "where /metrics is (default " HTTP_LISTEN_DEFAULT ")"},
 	{0, "web.telemetry-path", "PATH", FOR_RUN, set_telemetry,
 	 "its path (default " HTTP_TELEMETRY_DEFAULT ")"},
-	{0, "socket", "PATH", LIVE | FOR_DOCTOR, set_socket,
+	{0, "socket", "PATH", LIVE | FOR_DOCTOR | FOR_SERVICES, set_socket,
 	 "the agent's socket (default " CONTROL_PATH ")"},
 	{0, "tap", "IFACE", LIVE, set_tap,
 	 "a mirror port (SPAN), both directions arriving (repeatable):\n"
@@ -88,6 +96,10 @@ static const struct command_def {
 	{FOR_READ, "show the handshakes in a capture (pcap, pcapng, - for stdin)",
 	 "read --expect h2 --fail-on fallback capture.pcap"},
 	{FOR_DOCTOR, "say what works on this kernel, and what to do about the rest", "doctor"},
+	{FOR_CHECK_CONFIG, "say what a configuration file says, or where it is wrong",
+	 "check-config /etc/alpnscope.yml"},
+	{FOR_SERVICES, "forget what a service was seen to choose",
+	 "services --forget nginx.service"},
 	{FOR_VERSION, "say which alpnscope this is", "version"},
 };
 

@@ -24,6 +24,8 @@
 #define FOR_READ 4U
 #define FOR_DOCTOR 8U
 #define FOR_VERSION 16U
+#define FOR_CHECK_CONFIG 32U
+#define FOR_SERVICES 64U
 
 /**
  * struct options - what the command line said; strings point into it.
@@ -32,7 +34,10 @@
  * @form_set: -o was given
  * @duration_ms: 0 without end
  * @fail_on_fallback: exit EXIT_FINDING when there was one
- * @file: `read`'s operand, or --read
+ * @config: --config
+ * @state_dir: --state-dir
+ * @forget: --forget
+ * @file: the operand of `read` or `check-config`, or --read
  */
 struct options {
 	const char *interface[OPTIONS_LIST_MAX];
@@ -55,6 +60,9 @@ struct options {
 	const char *listen_address;
 	const char *telemetry_path;
 	const char *socket;
+	const char *config;
+	const char *state_dir;
+	const char *forget;
 	const char *file;
 };
 

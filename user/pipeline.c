@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "log.h"
@@ -19,19 +20,32 @@ static int64_t clock_ns(clockid_t id)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* What was expected of one end, and how it fell short; then learn from it. */
+/* What one end is called, what was expected of it and how it fell short; then learn from it. */
 static void expect(struct pipeline *p, struct event *ev, struct event_side *side)
 {
 	const struct as_handshake *hs = ev->hs;
+	const struct ends ends = event_ends(ev);
 	struct service_key key = {.name = side->service,
 				  .server_port = hs->server_port,
 				  .other_port = event_other_port(ev),
 				  .role = side->role,
 				  .sni = as_sni(hs),
-				  .sni_len = hs->sni_len};
+				  .sni_len = hs->sni_len,
+				  .server_addr = hs->server_addr,
+				  .client_addr = ends.client_addr,
+				  .work = &side->work};
+	struct service_facts facts;
 
-	service_expectation(p->book, &key, &side->expect);
-	side->cause = verdict_cause(&ev->verdict, &side->expect);
+	if (ev->dialled)
+		key.other_addr = memcmp(ev->dialled->server_addr, hs->server_addr, 16)
+					 ? ev->dialled->server_addr
+					 : ev->reached->server_addr;
+	service_find(p->book, &key, &facts);
+	if (facts.name != side->service)
+		snprintf(side->service, sizeof(side->service), "%s", facts.name);
+	side->expect = facts.expect;
+	side->exempt = facts.exempt;
+	side->cause = facts.exempt ? CAUSE_NONE : verdict_cause(&ev->verdict, &side->expect);
 	/* Without a server name, one port of many servers is not one service. */
 	if (side->role == ROLE_SERVER || hs->sni_len)
 		service_learn(p->book, &key, &ev->verdict);

@@ -1,38 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "service.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* An entry that did not fit is left out of its table, and hh.tbl is then NULL. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "expect.h"
+#include "observed.h"
 
-#define KEY_MAX 512 /* role, port, a name, one byte between, AS_SNI_MAX bytes of SNI */
-
-/* What the operator told of one port; port 0 stands for all others. */
-struct configured {
-	uint16_t port;
-	struct expectation expect;
-	UT_hash_handle hh;
-};
-
-/* The best that one service has chosen so far. */
-struct observed {
-	enum alpn_family family;
-	char name[EXPECT_NAME_MAX];
-	UT_hash_handle hh;
-	uint8_t key[];
-};
-
+/*
+ * @told: rules of --expect: those with a port, then the one for all others
+ * @config: not ours
+ */
 struct service_book {
-	size_t limit;
-	uint64_t refused;
-	struct configured *configured;
-	struct observed *observed;
+	const struct config *config;
+	struct rule *told;
+	unsigned int tolds;
+	struct observed observed;
 };
 
 struct service_book *service_new(size_t limit)
@@ -40,25 +25,18 @@ struct service_book *service_new(size_t limit)
 	struct service_book *book = calloc(1, sizeof(*book));
 
 	if (book)
-		book->limit = limit;
+		book->observed.limit = limit;
 	return book;
 }
 
 void service_free(struct service_book *book)
 {
-	struct configured *c, *next_c;
-	struct observed *o, *next_o;
-
 	if (!book)
 		return;
-	HASH_ITER (hh, book->configured, c, next_c) {
-		HASH_DEL(book->configured, c);
-		free(c);
-	}
-	HASH_ITER (hh, book->observed, o, next_o) {
-		HASH_DEL(book->observed, o);
-		free(o);
-	}
+	for (unsigned int i = 0; i < book->tolds; i++)
+		rule_free(&book->told[i]);
+	free(book->told);
+	observed_clear(&book->observed);
 	free(book);
 }
 
@@ -87,35 +65,6 @@ static const char *parse_port(const char *spec, uint16_t *port, char *error, siz
 	return ids + 1;
 }
 
-/* One protocol of the list: @len bytes from @id. */
-static int add_id(struct expectation *e, const char *id, size_t len, char *error, size_t error_size)
-{
-	if (len == 0) {
-		snprintf(error, error_size,
-			 "a protocol name is empty; write them as in \"h2,http/1.1\"");
-		return -EINVAL;
-	}
-	if (len >= EXPECT_NAME_MAX) {
-		snprintf(error, error_size, "protocol name \"%.*s\" is longer than %d bytes",
-			 (int)len, id, EXPECT_NAME_MAX - 1);
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < len; i++) {
-		if (isgraph((unsigned char)id[i]))
-			continue;
-		snprintf(error, error_size,
-			 "protocol name number %u has a blank or a byte that is not printable",
-			 e->count + 1);
-		return -EINVAL;
-	}
-	if (e->count == EXPECT_MAX) {
-		snprintf(error, error_size, "there are more than %d protocol names", EXPECT_MAX);
-		return -EINVAL;
-	}
-	memcpy(e->name[e->count++], id, len);
-	return 0;
-}
-
 static int parse_ids(const char *ids, struct expectation *e, char *error, size_t error_size)
 {
 	size_t len;
@@ -125,19 +74,22 @@ static int parse_ids(const char *ids, struct expectation *e, char *error, size_t
 	e->source = EXPECT_CONFIGURED;
 	for (;;) {
 		len = strcspn(ids, ",");
-		err = add_id(e, ids, len, error, error_size);
+		err = expect_add(e, ids, len, error, error_size);
 		if (err || ids[len] == '\0')
 			return err;
 		ids += len + 1;
 	}
 }
 
-static struct configured *find_configured(const struct service_book *book, uint16_t port)
+static bool is_told(const struct service_book *book, uint16_t port)
 {
-	struct configured *c;
+	for (unsigned int i = 0; i < book->tolds; i++) {
+		const struct port_list *ports = &book->told[i].port;
 
-	HASH_FIND(hh, book->configured, &port, sizeof(port), c);
-	return c;
+		if (port ? ports->count && ports->at[0] == port : !ports->count)
+			return true;
+	}
+	return false;
 }
 
 static void say_taken(uint16_t port, char *error, size_t error_size)
@@ -150,111 +102,103 @@ static void say_taken(uint16_t port, char *error, size_t error_size)
 		snprintf(error, error_size, "every port %s", next);
 }
 
+/* A rule for one port goes ahead of the one for every port, whichever was given first. */
+static int add_told(struct service_book *book, uint16_t port, const struct expectation *expect)
+{
+	struct rule rule = {.roles = RULE_ROLES_DEFAULT, .expects = true, .expect = *expect};
+	struct rule *told = reallocarray(book->told, book->tolds + 1, sizeof(*told));
+	unsigned int at = book->tolds;
+
+	if (!told)
+		return -ENOMEM;
+	book->told = told;
+	if (port) {
+		rule.port.at = malloc(sizeof(*rule.port.at));
+		if (!rule.port.at)
+			return -ENOMEM;
+		rule.port.at[rule.port.count++] = port;
+		if (at && !told[at - 1].port.count)
+			told[at] = told[at - 1], at--;
+	}
+	told[at] = rule;
+	book->tolds++;
+	return 0;
+}
+
 int service_expect(struct service_book *book, const char *spec, char *error, size_t error_size)
 {
 	struct expectation expect;
-	struct configured *c;
 	const char *ids;
 	uint16_t port;
+	int err;
 
 	ids = parse_port(spec, &port, error, error_size);
 	if (!ids || parse_ids(ids, &expect, error, error_size))
 		return -EINVAL;
-	if (find_configured(book, port)) {
+	if (is_told(book, port)) {
 		say_taken(port, error, error_size);
 		return -EINVAL;
 	}
-	c = calloc(1, sizeof(*c));
-	if (c) {
-		c->port = port;
-		c->expect = expect;
-		HASH_ADD(hh, book->configured, port, sizeof(c->port), c);
-	}
-	if (!c || !c->hh.tbl) {
-		free(c);
+	err = add_told(book, port, &expect);
+	if (err)
 		snprintf(error, error_size, "there is no memory left to keep it");
-		return -ENOMEM;
-	}
-	return 0;
+	return err;
 }
 
-/*
- * @key as the bytes of @out, the same for the same service. Returns their number, 0
- * when it is longer than any real one. The name ends with a NUL and holds none, so
- * that no SNI can pass for a part of it.
- */
-static size_t pack_key(const struct service_key *key, uint8_t out[KEY_MAX])
+void service_configure(struct service_book *book, const struct config *config)
 {
-	size_t name_len = strlen(key->name) + 1;
-	size_t len = 3;
-
-	if (name_len > KEY_MAX - len || key->sni_len > KEY_MAX - len - name_len)
-		return 0;
-	out[0] = (uint8_t)key->role;
-	out[1] = (uint8_t)(key->server_port >> 8);
-	out[2] = (uint8_t)key->server_port;
-	memcpy(out + len, key->name, name_len);
-	len += name_len;
-	for (size_t i = 0; i < key->sni_len; i++) {
-		uint8_t c = key->sni[i];
-
-		out[len++] = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-	}
-	return len;
+	book->config = config;
 }
 
-static struct observed *find_observed(const struct service_book *book, const uint8_t *key,
-				      size_t len)
+static const struct rule *first_match(const struct rule *rule, unsigned int count,
+				      const struct rule_facts *facts)
 {
-	struct observed *o;
-
-	HASH_FIND(hh, book->observed, key, len, o);
-	return o;
+	for (unsigned int i = 0; i < count; i++)
+		if (rule_match(&rule[i], facts))
+			return &rule[i];
+	return NULL;
 }
 
-void service_expectation(const struct service_book *book, const struct service_key *key,
-			 struct expectation *out)
+/* The rule that decides, and in @told the one of --expect. */
+static const struct rule *rules_for(const struct service_book *book, const struct service_key *key,
+				    const struct rule **told)
 {
-	const struct configured *c = NULL;
-	const struct observed *o;
-	uint8_t packed[KEY_MAX];
-	size_t len;
+	struct rule_facts facts = {.role = key->role,
+				   .server_addr = {key->server_addr, key->other_addr},
+				   .server_port = {key->server_port, key->other_port},
+				   .work = key->work};
+	const struct rule *rule = NULL;
+	struct buf sni = {0};
 
-	if (key->role != ROLE_CLIENT) {
-		c = find_configured(book, key->server_port);
-		c = c ? c : find_configured(book, key->other_port);
-		c = c ? c : find_configured(book, 0);
+	*told = first_match(book->told, book->tolds, &facts);
+	if (book->config && book->config->rules) {
+		if (key->sni_len)
+			buf_escaped(&sni, key->sni, key->sni_len);
+		facts.sni = sni.data && !sni.failed ? sni.data : "";
+		rule = first_match(book->config->rule, book->config->rules, &facts);
+		buf_free(&sni);
 	}
-	if (c) {
-		*out = c->expect;
-		return;
-	}
+	return rule;
+}
+
+void service_find(const struct service_book *book, const struct service_key *key,
+		  struct service_facts *out)
+{
+	const struct rule *told, *rule = rules_for(book, key, &told);
+	struct service_key named = *key;
+
 	memset(out, 0, sizeof(*out));
-	len = pack_key(key, packed);
-	o = len ? find_observed(book, packed, len) : NULL;
-	if (o) {
-		out->source = EXPECT_OBSERVED;
-		out->count = 1;
-		memcpy(out->name[0], o->name, sizeof(o->name));
+	out->name = rule && rule->name[0] ? rule->name : key->name;
+	out->exempt = (rule && cidr_list_has(&rule->exempt, key->client_addr)) ||
+		      (book->config && cidr_list_has(&book->config->exempt, key->client_addr));
+	if (rule && rule->expects)
+		told = rule;
+	if (!told) {
+		named.name = out->name;
+		observed_find(&book->observed, &named, &out->expect);
+	} else if (told->expect.count) {
+		out->expect = told->expect;
 	}
-}
-
-/* A place for a service that is met for the first time, NULL when there is none. */
-static struct observed *add_observed(struct service_book *book, const uint8_t *key, size_t len)
-{
-	struct observed *o = NULL;
-
-	if (HASH_COUNT(book->observed) < book->limit)
-		o = calloc(1, sizeof(*o) + len);
-	if (!o)
-		return NULL;
-	memcpy(o->key, key, len);
-	HASH_ADD_KEYPTR(hh, book->observed, o->key, len, o);
-	if (!o->hh.tbl) {
-		free(o);
-		return NULL;
-	}
-	return o;
 }
 
 /* What is learned stays, so it must not come from a guess. */
@@ -267,30 +211,59 @@ static bool is_sound(const struct verdict *v)
 void service_learn(struct service_book *book, const struct service_key *key,
 		   const struct verdict *v)
 {
-	enum alpn_family family = alpn_family(&v->chosen);
-	uint8_t packed[KEY_MAX];
-	struct observed *o;
-	size_t len;
-
-	if (v->outcome != OUTCOME_NEGOTIATED || !is_sound(v) || family == ALPN_OTHER ||
-	    v->chosen.len >= EXPECT_NAME_MAX)
-		return;
-	len = pack_key(key, packed);
-	o = len ? find_observed(book, packed, len) : NULL;
-	if (!o)
-		o = len ? add_observed(book, packed, len) : NULL;
-	if (!o) {
-		book->refused++;
-		return;
-	}
-	if (family > o->family) {
-		o->family = family;
-		memset(o->name, 0, sizeof(o->name));
-		memcpy(o->name, v->chosen.bytes, v->chosen.len);
-	}
+	if (v->outcome == OUTCOME_NEGOTIATED && is_sound(v))
+		observed_add(&book->observed, key, &v->chosen);
 }
 
 uint64_t service_refused(const struct service_book *book)
 {
-	return book->refused;
+	return book->observed.refused;
+}
+
+int service_restore(struct service_book *book, const struct service_key *key, const char *protocol)
+{
+	size_t len = strlen(protocol);
+	const struct alpn_name name = {(const uint8_t *)protocol, (uint8_t)len};
+
+	return len < EXPECT_NAME_MAX ? observed_add(&book->observed, key, &name) : -EINVAL;
+}
+
+unsigned int service_forget(struct service_book *book, const char *name)
+{
+	return observed_forget(&book->observed, name);
+}
+
+uint64_t service_changes(const struct service_book *book)
+{
+	return book->observed.changes;
+}
+
+void service_observed(const struct service_book *book, service_each_fn fn, void *arg)
+{
+	observed_each(&book->observed, fn, arg);
+}
+
+/* The default of `role` is the servers of this host, as long as nothing is seen in transit. */
+static unsigned int roles_told(const struct rule *rule)
+{
+	return rule->roles == RULE_ROLES_DEFAULT ? 1U << ROLE_SERVER : rule->roles;
+}
+
+void service_configured(const struct service_book *book, service_each_fn fn, void *arg)
+{
+	static const struct expectation none;
+
+	for (unsigned int i = 0; book->config && i < book->config->rules; i++) {
+		const struct rule *rule = &book->config->rule[i];
+
+		for (unsigned int p = 0; rule->name[0] && p < rule->port.count; p++)
+			for (enum role role = 0; role < ROLE_COUNT; role++) {
+				struct service_key key = {.name = rule->name,
+							  .server_port = rule->port.at[p],
+							  .role = role};
+
+				if (roles_told(rule) & 1U << role)
+					fn(arg, &key, rule->expect.count ? &rule->expect : &none);
+			}
+	}
 }

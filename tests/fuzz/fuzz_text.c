@@ -30,12 +30,13 @@ static void expect(void)
 {
 	struct service_book *book = service_new(16);
 	const struct service_key key = {.name = "a", .server_port = 443, .role = ROLE_SERVER};
-	struct expectation e;
+	struct service_facts f;
 
 	CHECK(book);
 	told(service_expect(book, text, error, sizeof(error)));
-	service_expectation(book, &key, &e);
-	CHECK(e.count <= EXPECT_MAX && (e.source == EXPECT_NONE) == (e.count == 0));
+	service_find(book, &key, &f);
+	CHECK(f.expect.count <= EXPECT_MAX);
+	CHECK((f.expect.source == EXPECT_NONE) == (f.expect.count == 0));
 	service_free(book);
 }
 

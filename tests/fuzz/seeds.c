@@ -259,6 +259,36 @@ static void texts(void)
 		seed("text", rows[i], strlen(rows[i]));
 }
 
+/* ---- files: a byte that tells which, and the file ---- */
+
+static void files(void)
+{
+	static const char *const rows[] = {
+		"#",
+		"#services:\n- {name: a, port: 443, expect: h2}\n",
+		"#services:\n- name: a\n  port: [443, 8443]\n  sni: '*.x'\n  role: [server, "
+		"client]\n",
+		"#services:\n- unit: 'a*'\n  cgroup: /a/*\n  container: [b, c]\n  expect: []\n",
+		"#services:\n- address: [10.0.0.0/8, '::1']\n  exempt_clients: 10.0.0.1\n",
+		"#exempt_clients: ['2001:db8::/32', 192.0.2.1]\n",
+		"#services: [&a {name: x, port: 1}, *a]\n",
+		"#services:\n- &a [*a]\n",
+		"#servces: {nme: [1, {2: 3}]}\n--- 2\n",
+		"#? [a, b]\n: !!binary x\n",
+		"#a: *b\n",
+		"#\tx\n",
+		"#services:\n- name: >\n    folded\n  expect: [\"h\\x32\", !t h3]\n",
+		"\377alpnscope-observed 1\nserver 443 h2 nginx www.example.org\nend 1\n",
+		"\377alpnscope-observed 1\nclient 1 http/1.1 a\\x20b -\ntransit 2 h3 \\x2d "
+		"\\xff\nend 2\n",
+		"\377alpnscope-observed 2\n",
+		"\377alpnscope-observed 1\nserver 443 h2 nginx\nend 1",
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		seed("config", rows[i], strlen(rows[i]));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -271,5 +301,6 @@ int main(int argc, char **argv)
 	raw_seeds();
 	captures();
 	texts();
+	files();
 	return 0;
 }

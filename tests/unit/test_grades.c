@@ -175,20 +175,20 @@ static void lessons(void **state)
 	static const struct service_key key = {
 		.name = "nginx", .server_port = 443, .role = ROLE_SERVER};
 	struct service_book *book = service_new(10);
-	struct expectation e;
+	struct service_facts known;
 	struct sample s;
 
 	(void)state;
 	assert_non_null(book);
 	infer(&s, BOTH, LIKELY);
 	service_learn(book, &key, &s.ev.verdict);
-	service_expectation(book, &key, &e);
-	assert_int_equal(e.source, EXPECT_NONE);
+	service_find(book, &key, &known);
+	assert_int_equal(known.expect.source, EXPECT_NONE);
 	infer(&s, BOTH, EXACT);
 	service_learn(book, &key, &s.ev.verdict);
-	service_expectation(book, &key, &e);
-	assert_int_equal(e.source, EXPECT_OBSERVED);
-	assert_string_equal(e.name[0], "h2");
+	service_find(book, &key, &known);
+	assert_int_equal(known.expect.source, EXPECT_OBSERVED);
+	assert_string_equal(known.expect.name[0], "h2");
 	service_free(book);
 }
 

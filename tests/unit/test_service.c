@@ -13,8 +13,11 @@
 
 static struct service_key key_of(const char *name, uint16_t port, enum role role, const char *sni)
 {
-	return (struct service_key){name, port, role, (const uint8_t *)sni, sni ? strlen(sni) : 0,
-				    0};
+	return (struct service_key){.name = name,
+				    .server_port = port,
+				    .role = role,
+				    .sni = (const uint8_t *)sni,
+				    .sni_len = sni ? strlen(sni) : 0};
 }
 
 static struct verdict chose(const char *name)
@@ -36,11 +39,11 @@ static void learn(struct service_book *book, const struct service_key *key, cons
 
 static struct expectation expected(const struct service_book *book, const struct service_key *key)
 {
-	struct expectation e;
+	struct service_facts facts;
 
-	memset(&e, 0xff, sizeof(e));
-	service_expectation(book, key, &e);
-	return e;
+	memset(&facts, 0xff, sizeof(facts));
+	service_find(book, key, &facts);
+	return facts.expect;
 }
 
 /* What @key observed so far; "" for nothing. */
@@ -114,8 +117,10 @@ static void a_translated_port_has_that_of_either_side(void **state)
 	assert_int_equal(service_expect(*state, "443=h2", error, sizeof(error)), 0);
 	assert_string_equal(expected(*state, &own).name[0], "h2");
 	assert_string_equal(expected(*state, &plain).name[0], "mqtt");
+	/* of both ports, the one that was given first */
 	assert_int_equal(service_expect(*state, "8443=h3", error, sizeof(error)), 0);
-	assert_string_equal(expected(*state, &own).name[0], "h3");
+	assert_string_equal(expected(*state, &own).name[0], "h2");
+	assert_string_equal(expected(*state, &plain).name[0], "h3");
 	own.role = ROLE_CLIENT;
 	assert_observed(*state, &own, "");
 }
@@ -305,10 +310,16 @@ static void hostile_server_names_are_only_bytes(void **state)
 {
 	static const uint8_t nul[] = {'a', 0, 'b'}, same_start[] = {'a', 0, 'c'};
 	static const uint8_t not_utf8[] = {0xff, 0xfe, '"', '\n'};
-	struct service_key key = {"nginx", 443, ROLE_SERVER, nul, sizeof(nul), 0};
-	struct service_key other = {"nginx", 443, ROLE_SERVER, same_start, sizeof(same_start), 0};
-	struct service_key third = {"nginx", 443, ROLE_SERVER, not_utf8, sizeof(not_utf8), 0};
+	struct service_key key = key_of("nginx", 443, ROLE_SERVER, NULL);
+	struct service_key other = key_of("nginx", 443, ROLE_SERVER, NULL);
+	struct service_key third = key_of("nginx", 443, ROLE_SERVER, NULL);
 
+	key.sni = nul;
+	key.sni_len = sizeof(nul);
+	other.sni = same_start;
+	other.sni_len = sizeof(same_start);
+	third.sni = not_utf8;
+	third.sni_len = sizeof(not_utf8);
 	learn(*state, &key, "h2");
 	assert_observed(*state, &key, "h2");
 	assert_observed(*state, &other, "");
@@ -321,7 +332,8 @@ static void the_longest_key_is_kept_and_a_longer_one_refused(void **state)
 {
 	static uint8_t sni[1000];
 	char name[64];
-	struct service_key key = {name, 443, ROLE_SERVER, sni, 255, 0};
+	struct service_key key = {
+		.name = name, .server_port = 443, .role = ROLE_SERVER, .sni = sni, .sni_len = 255};
 
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
@@ -350,8 +362,8 @@ static void an_invented_name_pushes_out_nobody(void **state)
 {
 	struct service_book *book = service_new(2);
 	struct service_key first = key_of("nginx", 443, ROLE_SERVER, "1");
-	struct service_key second = key_of("nginx", 443, ROLE_SERVER, "2");
-	struct service_key third = key_of("nginx", 443, ROLE_SERVER, "3");
+	struct service_key second = key_of("haproxy", 443, ROLE_SERVER, "2");
+	struct service_key third = key_of("node", 443, ROLE_SERVER, "3");
 
 	(void)state;
 	assert_non_null(book);
@@ -369,9 +381,35 @@ static void an_invented_name_pushes_out_nobody(void **state)
 	service_free(book);
 }
 
+/* A server that takes any name, asked for invented ones. */
+static void half_of_the_book_is_for_others(void **state)
+{
+	struct service_book *book = service_new(10);
+	struct service_key key, other = key_of("nginx", 8443, ROLE_SERVER, NULL);
+	char sni[32];
+
+	(void)state;
+	assert_non_null(book);
+	for (int i = 0; i < 8; i++) {
+		snprintf(sni, sizeof(sni), "host-%d", i);
+		key = key_of("nginx", 443, ROLE_SERVER, sni);
+		learn(book, &key, "h2");
+		assert_observed(book, &key, i < 5 ? "h2" : "");
+	}
+	assert_int_equal(service_refused(book), 3);
+	learn(book, &other, "h2");
+	assert_observed(book, &other, "h2");
+	/* what is forgotten makes room */
+	assert_int_equal(service_forget(book, "nginx"), 6);
+	assert_observed(book, &other, "");
+	learn(book, &key, "h2");
+	assert_observed(book, &key, "h2");
+	service_free(book);
+}
+
 static void many_services_are_told_apart(void **state)
 {
-	struct service_book *book = service_new(5000);
+	struct service_book *book = service_new(10000);
 	struct service_key key;
 	char sni[32];
 
@@ -413,6 +451,7 @@ int main(void)
 		TEST(the_longest_key_is_kept_and_a_longer_one_refused),
 		TEST(configured_goes_before_observed),
 		TEST(an_invented_name_pushes_out_nobody),
+		TEST(half_of_the_book_is_for_others),
 		TEST(many_services_are_told_apart),
 	};
 

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "config_yaml.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KEYS_MAX 16
+#define WORD_MAX 24 /* bytes of a key that may be a slip of a known one */
+
+static void say(struct buf *to, const struct reader *r, yaml_mark_t mark, const char *format,
+		va_list args)
+{
+	char text[512];
+
+	vsnprintf(text, sizeof(text), format, args);
+	buf_printf(to, "%s:%zu:%zu: %s\n", r->name, mark.line + 1, mark.column + 1, text);
+}
+
+void reader_error(struct reader *r, yaml_mark_t mark, const char *format, ...)
+{
+	va_list args;
+
+	if (r->errors++ >= CONFIG_ERRORS_MAX)
+		return;
+	va_start(args, format);
+	say(r->said, r, mark, format, args);
+	va_end(args);
+}
+
+void reader_note(struct reader *r, yaml_mark_t mark, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(&r->notes, r, mark, format, args);
+	va_end(args);
+}
+
+void reader_memory(struct reader *r, yaml_mark_t mark)
+{
+	reader_error(r, mark, "there is no memory left to keep it");
+}
+
+static const char *kind_of(const yaml_node_t *node)
+{
+	if (node->type == YAML_MAPPING_NODE)
+		return "a mapping";
+	return node->type == YAML_SEQUENCE_NODE ? "a list" : "a single value";
+}
+
+/* How many letters to add, drop or change to make @b of @a (Levenshtein); both below WORD_MAX. */
+static unsigned int distance(const char *a, const char *b)
+{
+	unsigned int row[WORD_MAX + 1], n = (unsigned int)strlen(b);
+
+	for (unsigned int j = 0; j <= n; j++)
+		row[j] = j;
+	for (unsigned int i = 1; a[i - 1]; i++) {
+		unsigned int corner = row[0];
+
+		row[0] = i;
+		for (unsigned int j = 1; j <= n; j++) {
+			unsigned int best = corner + (a[i - 1] != b[j - 1]);
+
+			corner = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[n];
+}
+
+/* The known key that @word may have been meant to be, or NULL. */
+static const char *nearest(const char *word, const struct config_key *keys, size_t count)
+{
+	unsigned int best = 3; /* a slip, or a plural */
+	const char *found = NULL;
+
+	for (size_t i = 0; strlen(word) < WORD_MAX && i < count; i++) {
+		unsigned int d = distance(word, keys[i].name);
+
+		if (d < best && d < strlen(keys[i].name)) {
+			best = d;
+			found = keys[i].name;
+		}
+	}
+	return found;
+}
+
+static void unknown_key(struct reader *r, yaml_node_t *key, const char *word, const char *what,
+			const struct config_key *keys, size_t count)
+{
+	const char *meant = nearest(word, keys, count);
+	char list[256] = "";
+
+	if (meant) {
+		reader_error(r, key->start_mark, "unknown key '%s' of %s; did you mean '%s'?", word,
+			     what, meant);
+		return;
+	}
+	for (size_t i = 0, len = 0; i < count && len < sizeof(list); i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "",
+					keys[i].name);
+	reader_error(r, key->start_mark, "unknown key '%.40s' of %s; expected one of %s", word,
+		     what, list);
+}
+
+static size_t key_index(const char *word, const struct config_key *keys, size_t count)
+{
+	size_t i = 0;
+
+	while (i < count && strcmp(keys[i].name, word))
+		i++;
+	return i;
+}
+
+void reader_map(struct reader *r, yaml_node_t *node, const char *what,
+		const struct config_key *keys, size_t count, void *into)
+{
+	size_t line[KEYS_MAX] = {0};
+
+	if (node->type != YAML_MAPPING_NODE) {
+		reader_error(r, node->start_mark, "this is %s; expected %s, as `key: value` lines",
+			     kind_of(node), what);
+		return;
+	}
+	for (yaml_node_pair_t *p = node->data.mapping.pairs.start;
+	     p < node->data.mapping.pairs.top && r->errors < CONFIG_ERRORS_MAX; p++) {
+		yaml_node_t *key = yaml_document_get_node(&r->doc, p->key);
+		yaml_node_t *value = yaml_document_get_node(&r->doc, p->value);
+		const char *word = reader_text(r, key, "a key", CONFIG_TEXT_MAX);
+		size_t i = word ? key_index(word, keys, count) : count;
+
+		if (word && i == count)
+			unknown_key(r, key, word, what, keys, count);
+		if (i == count)
+			continue;
+		if (line[i])
+			reader_error(r, key->start_mark,
+				     "key '%s' a second time (first in line %zu); expected once, "
+				     "with a list if there are several values",
+				     word, line[i]);
+		else
+			keys[i].read(r, value, into);
+		line[i] = key->start_mark.line + 1;
+	}
+}
+
+const char *reader_text(struct reader *r, yaml_node_t *node, const char *what, size_t max)
+{
+	const char *text = (const char *)node->data.scalar.value;
+	size_t len = node->data.scalar.length;
+
+	if (node->type != YAML_SCALAR_NODE) {
+		reader_error(r, node->start_mark, "this is %s; expected %s", kind_of(node), what);
+		return NULL;
+	}
+	if (!node->tag || strcmp((const char *)node->tag, YAML_STR_TAG)) {
+		reader_error(r, node->start_mark, "a tag ('!...') has no meaning here; expected %s",
+			     what);
+		return NULL;
+	}
+	if (!len || len >= max) {
+		reader_error(r, node->start_mark, "this is %s; expected %s of 1 to %zu bytes",
+			     len ? "too long" : "empty", what, max - 1);
+		return NULL;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] >= ' ' && text[i] <= '~')
+			continue;
+		reader_error(r, node->start_mark,
+			     "byte %zu is 0x%02x; expected %s of printable ASCII", i + 1,
+			     (unsigned char)text[i], what);
+		return NULL;
+	}
+	return text;
+}
+
+unsigned int reader_each(struct reader *r, yaml_node_t *node, const char *what, unsigned int max,
+			 void (*fn)(struct reader *r, yaml_node_t *item, void *arg), void *arg)
+{
+	unsigned int count = 0;
+
+	if (node->type != YAML_SEQUENCE_NODE) {
+		fn(r, node, arg);
+		return 1;
+	}
+	for (yaml_node_item_t *i = node->data.sequence.items.start;
+	     i < node->data.sequence.items.top && r->errors < CONFIG_ERRORS_MAX; i++) {
+		yaml_node_t *item = yaml_document_get_node(&r->doc, *i);
+
+		if (count++ == max) {
+			reader_error(r, item->start_mark, "%s too many; expected at most %u", what,
+				     max);
+			break;
+		}
+		fn(r, item, arg);
+	}
+	return count;
+}
