@@ -72,8 +72,8 @@ static void on_event(void *arg, const struct event *ev)
 
 	if (a->control)
 		control_event(a->control, ev);
-	services_note(&a->services);
 	output_event(&a->out, ev);
+	services_note(&a->services);
 }
 
 static void on_record(void *arg, const struct as_handshake *hs)

@@ -162,40 +162,49 @@ bool cgroup_same_process(const struct cgroup_process *process)
 		     " %llu",
 		     &began) == 1;
 	fclose(f);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
 	clock_gettime(CLOCK_MONOTONIC, &mono);
+	clock_gettime(CLOCK_BOOTTIME, &boot); /* runs while the machine sleeps, too */
 	seen = process->seen_ns + (uint64_t)(boot.tv_sec - mono.tv_sec) * SECOND +
 	       (uint64_t)(boot.tv_nsec - mono.tv_nsec);
 	return got && began <= seen / (SECOND / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
-/* c->path by /proc/PID/cgroup: systemd's hierarchy of version 1 if there is one, else version
- * 2's (cgroups(7)). */
+/* The path in a line of /proc/PID/cgroup (cgroups(7)), if it is of version 2's hierarchy or of
+ * systemd's own, else NULL. */
+static const char *path_in(char *line)
+{
+	static const char systemd[] = ":name=systemd:";
+	const char *at = strchr(line, ':');
+
+	line[strcspn(line, "\n")] = '\0'; /* a path has none */
+	if (!strncmp(line, "0::", 3))
+		return line + 3;
+	return at && !strncmp(at, systemd, strlen(systemd)) ? at + strlen(systemd) : NULL;
+}
+
+/* c->path by /proc/PID/cgroup: where both hierarchies are in use a process may be in the root of
+ * one, which tells nothing. */
 static bool find_by_process(struct cgroups *c, const struct cgroup_process *process)
 {
-	const char *wanted = c->v1 ? ":name=systemd:" : "0::";
-	size_t size = 0;
 	char name[32], *line = NULL;
-	ssize_t len;
-	bool found = false;
+	size_t size = 0;
 	FILE *f;
 
 	snprintf(name, sizeof(name), "/proc/%u/cgroup", process->pid);
 	f = fopen(name, "re");
 	if (!f)
 		return false;
-	while (!found && (len = getline(&line, &size, f)) > 0) {
-		const char *at = c->v1 ? strchr(line, ':') : line;
+	c->path[0] = '\0';
+	while (getline(&line, &size, f) > 0) {
+		const char *path = path_in(line);
 
-		if (!at || strncmp(at, wanted, strlen(wanted)))
-			continue;
-		line[len - 1] = '\0'; /* a path has no line break */
-		snprintf(c->path, sizeof(c->path), "%s", at + strlen(wanted));
-		found = c->path[0] == '/';
+		if (path && path[0] == '/' && (!c->path[0] || !strcmp(c->path, "/")))
+			snprintf(c->path, sizeof(c->path), "%s", path);
 	}
 	free(line);
 	fclose(f);
-	return found && cgroup_same_process(process); /* asked last: it was that process then */
+	/* asked last: it was that process then */
+	return c->path[0] && cgroup_same_process(process);
 }
 
 const char *cgroups_path(struct cgroups *c, uint64_t id, const struct cgroup_process *process)
