@@ -269,7 +269,7 @@ static int start_book(struct agent *a)
 	a->identity = identity_new(is_local, a);
 	if (!a->aggregate || !a->identity)
 		return fail("out of memory");
-	if (services_open(&a->services, a->opt, a->aggregate, a->loop))
+	if (services_open(&a->services, a->opt, a->aggregate, a->pipe.report, a->loop))
 		return -1;
 	a->pipe.identity = a->identity;
 	a->pipe.book = a->services.book;
@@ -407,7 +407,7 @@ static bool is_done(struct agent *a)
 	return a->out.done;
 }
 
-int agent_run(const struct options *opt, bool daemon)
+int agent_run(const struct options *opt, bool daemon, struct report *report)
 {
 	struct agent a = {.opt = opt, .signals = -1, .daemon = daemon};
 	int rc = EXIT_ERROR;
@@ -416,8 +416,11 @@ int agent_run(const struct options *opt, bool daemon)
 				.filter = opt->filter,
 				.limit = opt->count,
 				.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
-	a.pipe = (struct pipeline){
-		.ifname = ifname, .ifname_arg = &a, .sink = on_event, .sink_arg = &a};
+	a.pipe = (struct pipeline){.report = report,
+				   .ifname = ifname,
+				   .ifname_arg = &a,
+				   .sink = on_event,
+				   .sink_arg = &a};
 	if (start(&a, daemon))
 		goto out;
 	a.ready = true;

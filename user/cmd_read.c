@@ -105,7 +105,7 @@ static void say_counts(const struct reader *r, uint64_t frames)
 	}
 }
 
-int read_capture(const struct options *opt)
+int read_capture(const struct options *opt, struct report *report)
 {
 	struct reader r = {.out = {.form = opt->form,
 				   .filter = opt->filter,
@@ -117,13 +117,15 @@ int read_capture(const struct options *opt)
 
 	signal(SIGPIPE, SIG_IGN);
 	r.engine = native_new(opt->flows, on_record, &r);
-	r.pipe = (struct pipeline){
-		.identity = identity_new(NULL, NULL), .sink = on_event, .sink_arg = &r};
+	r.pipe = (struct pipeline){.identity = identity_new(NULL, NULL),
+				   .report = report,
+				   .sink = on_event,
+				   .sink_arg = &r};
 	if (!r.engine || !r.pipe.identity || pipeline_merge(&r.pipe)) {
 		log_error("out of memory");
 		goto out;
 	}
-	if (services_open(&r.services, opt, NULL, NULL))
+	if (services_open(&r.services, opt, NULL, report, NULL))
 		goto out;
 	r.pipe.book = r.services.book;
 	err = capture_read(opt->file, on_frame, &r, &frames, error, sizeof(error));
@@ -156,5 +158,5 @@ int cmd_read(int argc, char **argv)
 		return rc;
 	if (!opt.form_set)
 		opt.form = OUTPUT_COLUMNS;
-	return read_capture(&opt);
+	return read_capture(&opt, NULL);
 }

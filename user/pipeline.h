@@ -9,12 +9,14 @@
 #include "learn.h"
 #include "loop.h"
 #include "merge.h"
+#include "report.h"
 #include "service.h"
 
 /**
  * struct pipeline - what a record goes through. The caller owns the parts.
  * @learn: what is known of servers' TLS 1.3 flights; made by pipeline_merge()
  * @aggregate: NULL when nobody asks for counters
+ * @report: likewise, for reports
  * @merge: made by pipeline_merge()
  * @wall_offset: what to add to a record's times for CLOCK_REALTIME, ns
  * @ifname: the name of an interface, or NULL when it is not known
@@ -29,6 +31,7 @@ struct pipeline {
 	struct service_book *book;
 	struct learn_book *learn;
 	struct aggregate *aggregate;
+	struct report *report;
 	struct merge *merge;
 	int64_t wall_offset;
 	const char *(*ifname)(const void *arg, unsigned int ifindex);
