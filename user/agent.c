@@ -269,8 +269,9 @@ static int start_book(struct agent *a)
 	a->identity = identity_new(is_local, a);
 	if (!a->aggregate || !a->identity)
 		return fail("out of memory");
-	if (services_open(&a->services, a->opt, a->aggregate, a->pipe.report, a->loop))
+	if (services_open(&a->services, a->opt, a->aggregate, a->loop))
 		return -1;
+	services_report(&a->services, a->pipe.report);
 	a->pipe.identity = a->identity;
 	a->pipe.book = a->services.book;
 	a->pipe.aggregate = a->aggregate;

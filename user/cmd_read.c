@@ -125,8 +125,9 @@ int read_capture(const struct options *opt, struct report *report)
 		log_error("out of memory");
 		goto out;
 	}
-	if (services_open(&r.services, opt, NULL, report, NULL))
+	if (services_open(&r.services, opt, NULL, NULL))
 		goto out;
+	services_report(&r.services, report);
 	r.pipe.book = r.services.book;
 	err = capture_read(opt->file, on_frame, &r, &frames, error, sizeof(error));
 	native_end(r.engine);

@@ -44,10 +44,10 @@ static const char *verdict_text(const struct report_service *s)
 		return "nothing was seen of it yet";
 	if (report_fallbacks(s))
 		return "FALLS BACK, and it is the server's doing";
-	if (s->causes[CAUSE_CLIENT_PREFERRED])
-		return "its clients prefer less than they could get";
+	if (all_causes(s) && s->last_expected_ns)
+		return "as expected, but some clients ask for less";
 	if (all_causes(s))
-		return "its clients do not offer what is expected";
+		return "its clients ask for less than is expected";
 	if (s->expect.source == EXPECT_NONE)
 		return "nothing is expected of it, so nothing is a fallback";
 	if (s->maybe)
@@ -314,6 +314,7 @@ void explain(const struct report_service *s, struct buf *out)
 	buf_puts(out, "\n");
 	put_peers(out, client ? "servers" : "clients", &s->peers);
 	put_peers(out, "fell back", &s->fallen_peers);
+	put_peers(out, "asked less", &s->lesser_peers);
 	put_fix(out, s);
 	put_verify(out, s);
 }

@@ -108,21 +108,28 @@ static void keep_case(struct report_case *c, const struct event *ev)
 	c->grade = ev->verdict.grade;
 }
 
+static struct report_tally *tally_of(struct report_mix *mix, const char *label)
+{
+	for (unsigned int i = 0; i < mix->used; i++)
+		if (!strcmp(mix->tally[i].label, label))
+			return &mix->tally[i];
+	return NULL;
+}
+
+/* The last place is for "other". */
 static void mix_add(struct report_mix *mix, const char *label)
 {
-	unsigned int i = 0;
+	struct report_tally *t = tally_of(mix, label);
 
-	while (i < mix->used && strcmp(mix->tally[i].label, label) != 0)
-		i++;
-	if (i == mix->used) {
-		if (mix->used == REPORT_TALLIES - 1)
-			label = "other";
-		if (mix->used < REPORT_TALLIES)
-			mix->tally[mix->used++].label = label;
-		else
-			i = REPORT_TALLIES - 1;
+	if (!t && mix->used >= REPORT_TALLIES - 1) {
+		label = "other";
+		t = tally_of(mix, label);
 	}
-	mix->tally[i].count++;
+	if (!t) {
+		t = &mix->tally[mix->used++];
+		t->label = label;
+	}
+	t->count++;
 }
 
 /* Where @name stands in the offer, or its count. */
@@ -226,6 +233,8 @@ static void count_fallback(struct report_service *s, const struct event *ev,
 		topk_add(&s->fallen_peers, peer);
 		keep_case(&s->fallen, ev);
 		s->last_fallback_ns = s->fallen.wall_ns;
+	} else if (side->cause != CAUSE_NONE) {
+		topk_add(&s->lesser_peers, peer);
 	}
 	if (verdict_expected(&ev->verdict, &side->expect, side->cause) &&
 	    ev->wall_ns > s->last_expected_ns)

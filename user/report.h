@@ -15,7 +15,7 @@
 #include "event.h"
 #include "topk.h"
 
-#define REPORT_SERVICES_MAX 1024 /* about 5 KiB each, when they are there */
+#define REPORT_SERVICES_MAX 1024 /* about 6 KiB each, when they are there */
 #define REPORT_NAME_MAX 256 /* bytes, terminator included */
 #define REPORT_LIST_MAX 128 /* bytes of an offer as text */
 #define REPORT_TALLIES 12
@@ -103,7 +103,7 @@ struct report_key {
  * @last_expected_ns: the expected protocol was chosen; like all times CLOCK_REALTIME, 0 never
  * @expect: what is expected; of several that are observed the best
  * @peers: the other ends: clients, or for the role client servers
- * @fallen_peers: likewise, of fallbacks (server_*)
+ * @fallen_peers, @lesser_peers: likewise, of fallbacks (server_*), and of the other causes
  * @last, @fallen: the latest handshake and the latest fallback
  * @server, @client: the processes at either end, "" when not known
  */
@@ -119,7 +119,7 @@ struct report_service {
 	struct expectation expect;
 	struct report_order order;
 	struct report_grpc grpc;
-	struct topk peers, fallen_peers;
+	struct topk peers, fallen_peers, lesser_peers;
 	struct report_case last, fallen;
 	char server[64], client[64];
 	UT_hash_handle hh;

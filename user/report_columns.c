@@ -8,6 +8,8 @@
 #include "report_query.h"
 
 #define COLUMNS_MAX 8
+#define HOUR INT64_C(3600)
+#define DAY (24 * HOUR)
 #define BOLD "\033[1m"
 #define RED_BOLD "\033[1;31m"
 #define YELLOW "\033[33m"
@@ -70,12 +72,12 @@ static void put_age(struct buf *b, int64_t now_ns, int64_t then_ns)
 		buf_puts(b, "now");
 	else if (seconds < 120)
 		buf_printf(b, "%" PRId64 "s", seconds);
-	else if (seconds < 120 * 60)
+	else if (seconds < 2 * HOUR)
 		buf_printf(b, "%" PRId64 "m", seconds / 60);
-	else if (seconds < 48 * 3600)
-		buf_printf(b, "%" PRId64 "h", seconds / 3600);
+	else if (seconds < 2 * DAY)
+		buf_printf(b, "%" PRId64 "h", seconds / HOUR);
 	else
-		buf_printf(b, "%" PRId64 "d", seconds / 86400);
+		buf_printf(b, "%" PRId64 "d", seconds / DAY);
 }
 
 /* Whole items as long as they fit: "a 3,b 2,+1". */

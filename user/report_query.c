@@ -140,13 +140,13 @@ int report_select(const struct report *report, const struct report_query *q,
 	size_t most = HASH_COUNT(report->services);
 
 	list->count = 0;
-	list->service = calloc(most + 1, sizeof(*list->service));
+	list->service = calloc(most + 1, sizeof(struct report_service *));
 	if (!list->service)
 		return -ENOMEM;
 	take(report, q, true, list);
 	if (q->kind == REPORT_EXPLAIN && !list->count)
 		take(report, q, false, list);
-	qsort(list->service, list->count, sizeof(*list->service),
+	qsort(list->service, list->count, sizeof(struct report_service *),
 	      q->kind == REPORT_GRPC_READY ? by_readiness : by_need);
 	return q->kind == REPORT_EXPLAIN && !list->count ? -ESRCH : 0;
 }

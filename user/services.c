@@ -103,14 +103,13 @@ static void declare_all(struct services *s)
 }
 
 int services_open(struct services *s, const struct options *opt, struct aggregate *aggregate,
-		  struct report *report, struct loop *loop)
+		  struct loop *loop)
 {
 	char error[ERROR_MAX];
 	int err;
 
 	*s = (struct services){.book = service_new(SERVICES_MAX),
 			       .aggregate = aggregate,
-			       .report = report,
 			       .path = opt->config,
 			       .loaded = true};
 	if (!s->book)
@@ -127,6 +126,12 @@ int services_open(struct services *s, const struct options *opt, struct aggregat
 	}
 	declare_all(s);
 	return 0;
+}
+
+void services_report(struct services *s, struct report *report)
+{
+	s->report = report;
+	declare_all(s);
 }
 
 void services_reload(struct services *s)

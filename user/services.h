@@ -35,7 +35,11 @@ struct services {
  * Returns 0, or -errno after an error that was said; services_close() then all the same.
  */
 int services_open(struct services *s, const struct options *opt, struct aggregate *aggregate,
-		  struct report *report, struct loop *loop);
+		  struct loop *loop);
+
+/** services_report - have @report know the configured services, and requests for reports answered
+ * from it; NULL for none. It must outlive @s. */
+void services_report(struct services *s, struct report *report);
 
 /** services_reload - read the configuration file again. One that has an error is said, and the one
  * before stays in force. Without a file nothing. */
