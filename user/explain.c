@@ -52,7 +52,10 @@ static const char *verdict_text(const struct report_service *s)
 		return "nothing is expected of it, so nothing is a fallback";
 	if (s->maybe)
 		return "no fallback is known, but not every answer is";
-	return s->last_expected_ns ? "as expected" : "no fallback, nor what is expected";
+	if (s->last_expected_ns)
+		return "as expected";
+	return s->outcomes[OUTCOME_REJECTED] ? "refuses what its clients offer"
+					     : "no fallback, nor what is expected";
 }
 
 static void put_mix(struct buf *out, const struct report_mix *mix)
@@ -180,7 +183,12 @@ static void put_fallbacks(struct buf *out, const struct report_service *s)
 		put_time(out, s->last_expected_ns);
 		buf_puts(out, ": it may be mended, or differ by server name\n");
 	} else {
-		buf_puts(out, "never as expected\n");
+		buf_puts(out, "never as expected");
+		if (s->last_expected_ns) {
+			buf_puts(out, "; before, the last time ");
+			put_time(out, s->last_expected_ns);
+		}
+		buf_puts(out, "\n");
 	}
 }
 
@@ -239,6 +247,11 @@ static void put_fix(struct buf *out, const struct report_service *s)
 	label(out, "fix");
 	if (server || all_causes(s)) {
 		put_program(out, s, server);
+		if (!server)
+			buf_puts(out, INDENT "or say that it need not: exempt_clients in the "
+					     "configuration file\n");
+	} else if (s->outcomes[OUTCOME_REJECTED] && !s->last_expected_ns) {
+		put_program(out, s, true);
 	} else if (s->grpc.refused && s->expect.source == EXPECT_NONE) {
 		buf_printf(out, "if h2 should be chosen here, say so: --expect %u=h2\n" INDENT,
 			   s->key.port);

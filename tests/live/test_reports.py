@@ -90,6 +90,9 @@ def traffic():
             truth = handshake(client, port, H2, version, f"p{port}.example.test")
             tap.equal(truth.negotiated, want, f"port {port}: the client's own word")
         handshake(clients.python, port, None, version, f"p{port}.example.test")
+    # As a gRPC client does: nothing but h2.
+    truth = handshake(clients.s_client, 8444, ["h2"], "1.2", "p8444.example.test")
+    tap.equal(truth.refused, True, "nginx refuses")
     # Whose order wins: haproxy follows its own, gnutls-serv the client's.
     for port in (8446, 8450):
         for offer in (["http/1.1", "h2"], H2, H1):
@@ -119,7 +122,7 @@ def services():
     tap.equal(order, sorted(order, reverse=True), "fallbacks first")
     table = from_agent("services", "--role", "server", "--port", "8444").splitlines()
     tap.equal(len(table), 2, table)
-    tap.equal(table[1].split()[:4], ["nginx", "8444", "server", "5"], table[1])
+    tap.equal(table[1].split()[:4], ["nginx", "8444", "server", "6"], table[1])
     tap.equal("server_declined 4" in table[1] and "http/1.1 4" in table[1], True, table[1])
     only = from_agent("services", "-o", "json", "--role", "server", "--fallback-only")
     tap.equal(set(by_port(only)), NO_H2, "--fallback-only")
@@ -154,7 +157,7 @@ def explain():
     text = from_agent("explain", "nginx:8444")
     tap.equal(text.splitlines()[0],
               "nginx:8444 (server): FALLS BACK, and it is the server's doing")
-    for words in ("http/1.1 4, none 1", "server_declined 4", "at least 4, at most 4 of 5",
+    for words in ("http/1.1 4, none 1, unknown 1", "server_declined 4", "at least 4, at most 4 of 6",
                   "h2 (configured)", f"fell back  {net.CLIENT_V4} 4\n",
                   "server_hello 4", "server { listen 8444 ssl; http2 on; }      # 1.25.1",
                   "server { listen 8444 ssl http2; }", "nginx -t"):
@@ -198,7 +201,7 @@ def grpc_ready():
     told = {port: row["alpn"]["grpc"] for port, row in rows.items()}
     # gnutls-serv gave http/1.1 only to the client that preferred it.
     tap.equal(told, {port: "refused" for port in NO_H2}, "servers")
-    tap.equal(rows[8444]["alpn"]["answered"], {"http/1.1": 4})
+    tap.equal(rows[8444]["alpn"]["answered"], {"http/1.1": 4, "rejected": 1})
     tap.equal(rows[8449]["alpn"]["answered"], {"none": 4})
     tap.equal((rows[8449]["alpn"]["evidence"], rows[8445]["alpn"]["evidence"]),
               ("record_length", "server_hello"))

@@ -49,7 +49,7 @@ static void test_whole(void **state)
 		"  fallbacks  at least 1, at most 1 of 2: server_declined 1\n"
 		"  the last   2026-01-02 03:05:05: 10.0.0.9 offered h2,http/1.1 to "
 		"www.example.org, got http/1.1 (TLS 1.2, server_hello)\n"
-		"  since then never as expected\n"
+		"  since then never as expected; before, the last time 2026-01-02 03:04:05\n"
 		"  order      no one rule (server names differ, or its configuration changed): h2 "
 		"first got h2 1, http/1.1 1 times; http/1.1 first got h2 0, http/1.1 0 times\n"
 		"  clients    10.0.0.1 1, 10.0.0.9 1\n"
