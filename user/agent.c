@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
 
@@ -232,14 +231,6 @@ static bool on_ready(void *arg)
 
 /* ---- start and end ---- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static int fail(const char *error)
 {
 	log_error("%s", error);
@@ -348,7 +339,7 @@ static int start(struct agent *a, bool daemon)
 		return -1;
 	if (start_kernel(a))
 		return -1;
-	identity_look(a->identity, now_ns());
+	identity_look(a->identity);
 	if (a->opt->duration_ms) {
 		int timer = loop_timer(a->loop, a->opt->duration_ms, on_time, a);
 

@@ -43,14 +43,15 @@ void aggregate_free(struct aggregate *agg)
 	table_free(agg->handshakes);
 	table_free(agg->evidence);
 	table_free(agg->services);
+	address_labels_clear(&agg->addresses);
 	free(agg);
 }
 
-/* A name is a local workload; what has none can be invented from the wire (any port of
- * this host or of a forwarded one), so it may fill a table by half only. */
-static bool has_room(struct series *table, size_t limit, const char *service)
+/* Of a table's @limit: what no local workload is known of can be invented from the wire (any port
+ * of this host or of a forwarded one), so it may fill a table by half only. */
+static size_t share(size_t limit, const char *service, bool unowned)
 {
-	return HASH_COUNT(table) < (strcmp(service, "unknown") ? limit : limit / 2);
+	return unowned || !strcmp(service, "unknown") ? limit / 2 : limit;
 }
 
 static bool is_overflow(const struct series *s)
@@ -62,6 +63,7 @@ static void make_overflow(struct series_id *id)
 {
 	memset(id->service, 0, sizeof(id->service));
 	strcpy(id->service, AGGREGATE_OVERFLOW);
+	memset(id->address, 0, sizeof(id->address));
 	id->port = 0;
 }
 
@@ -75,7 +77,7 @@ static struct series *series_get(struct series **table, size_t limit, const stru
 	struct series *s;
 
 	HASH_FIND(hh, *table, &want, sizeof(want), s);
-	if (!s && !has_room(*table, limit, want.service)) {
+	if (!s && HASH_COUNT(*table) >= limit) {
 		make_overflow(&want);
 		HASH_FIND(hh, *table, &want, sizeof(want), s);
 	}
@@ -158,7 +160,8 @@ int aggregate_declare(struct aggregate *agg, const char *service, uint16_t port,
 
 	service_id(&id, service, port, role);
 	HASH_FIND(hh, agg->services, &id, sizeof(id), have);
-	if (!have && !reserved && !has_room(agg->services, services_max(agg), service))
+	if (!have && !reserved &&
+	    HASH_COUNT(agg->services) >= share(services_max(agg), service, false))
 		return 0;
 	s = (struct service_series *)series_get(&agg->services, SIZE_MAX, &id, sizeof(*s));
 	if (!s)
@@ -183,10 +186,11 @@ static int count_side(struct aggregate *agg, const struct event *ev, const struc
 {
 	struct series *service, *handshakes, *evidence;
 	struct series_id id, by_evidence;
-	size_t limit = agg->max_series;
+	size_t limit = share(agg->max_series, side->service, side->unowned);
 
 	service_id(&id, side->service, ev->hs->server_port, side->role);
-	service = series_get(&agg->services, services_max(agg), &id, sizeof(struct service_series));
+	service = series_get(&agg->services, share(services_max(agg), side->service, side->unowned),
+			     &id, sizeof(struct service_series));
 	if (!service)
 		return -ENOMEM;
 	if (((struct service_series *)service)->reserved)
@@ -198,6 +202,8 @@ static int count_side(struct aggregate *agg, const struct event *ev, const struc
 	by_evidence.evidence = (uint8_t)ev->verdict.evidence;
 	by_evidence.grade = (uint8_t)ev->verdict.grade;
 	handshake_labels(&id, ev);
+	if (side->role == ROLE_CLIENT && !is_overflow(service))
+		address_label(&agg->addresses, ev, id.address);
 	handshakes = series_get(&agg->handshakes, limit, &id, sizeof(*handshakes));
 	evidence = series_get(&agg->evidence, limit, &by_evidence, sizeof(*evidence));
 	if (!handshakes || !evidence)

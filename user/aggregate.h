@@ -8,6 +8,7 @@
 #endif
 #include <uthash.h>
 
+#include "address_label.h"
 #include "event.h"
 
 #define AGGREGATE_SERIES_DEFAULT 10000
@@ -22,6 +23,7 @@
  * @port: the server's, host byte order
  * @version: as in struct verdict
  * @peer_local: the other end is on this host as well
+ * @address: label server_address of role client, "" when it is not used
  */
 struct series_id {
 	char service[SERVICE_NAME_MAX];
@@ -34,6 +36,7 @@ struct series_id {
 	uint8_t evidence;
 	uint8_t grade;
 	uint8_t peer_local;
+	char address[ADDRESS_LABEL_MAX];
 };
 
 /** struct series - one series of a table; the tables keep the order of arrival. */
@@ -83,6 +86,7 @@ struct delay {
  * @evidence: by service, role, version, evidence, grade
  * @services: by service, port, role; each is a struct service_series
  * @overflow: sides of events that were counted under AGGREGATE_OVERFLOW
+ * @addresses: of the label server_address; its limit may be changed at any time
  */
 struct aggregate {
 	size_t max_series;
@@ -91,6 +95,7 @@ struct aggregate {
 	struct series *services;
 	struct delay delay[ROLE_COUNT];
 	uint64_t overflow;
+	struct address_labels addresses;
 };
 
 /** aggregate_new - empty tables with a cap each; NULL when out of memory. */

@@ -36,9 +36,39 @@ static void read_exempt(struct reader *r, yaml_node_t *node, void *into)
 	config_read_networks(r, node, &r->config->exempt);
 }
 
+static void read_server_address(struct reader *r, yaml_node_t *node, void *into)
+{
+	const char *text = reader_text(r, node, "a number of addresses", CONFIG_TEXT_MAX);
+	size_t digits = text ? strspn(text, "0123456789") : 0;
+	unsigned long n = 0;
+
+	(void)into;
+	if (!text)
+		return;
+	if (digits && digits <= 4 && !text[digits])
+		n = strtoul(text, NULL, 10);
+	if (n && n <= CONFIG_ADDRESSES_MAX)
+		r->config->server_addresses = (unsigned int)n;
+	else
+		reader_error(r, node->start_mark,
+			     "'%.40s' is no number of addresses; expected 1 to %d", text,
+			     CONFIG_ADDRESSES_MAX);
+}
+
+static const struct config_key label_keys[] = {
+	{"server_address", read_server_address},
+};
+
+static void read_labels(struct reader *r, yaml_node_t *node, void *into)
+{
+	reader_map(r, node, "the labels", label_keys, sizeof(label_keys) / sizeof(label_keys[0]),
+		   into);
+}
+
 static const struct config_key top_keys[] = {
 	{"services", read_services},
 	{"exempt_clients", read_exempt},
+	{"labels", read_labels},
 };
 
 /* The place of a byte, when libyaml tells no line: it stopped at what is no UTF-8. */

@@ -17,11 +17,13 @@
  * struct config - what a file says.
  * @rule: @rules of them, in its order; the first that matches decides
  * @exempt: clients of which no fallback of any service is counted
+ * @server_addresses: the label server_address: of at most so many, 0 for none
  */
 struct config {
 	struct rule *rule;
 	unsigned int rules;
 	struct cidr_list exempt;
+	unsigned int server_addresses;
 };
 
 /**

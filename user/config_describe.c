@@ -75,4 +75,7 @@ void config_describe(const struct config *config, struct buf *out)
 				      "port has them from the start)\n");
 	}
 	networks(out, "exempt clients of every service: ", &config->exempt);
+	if (config->server_addresses)
+		buf_printf(out, "label server_address of role client: at most %u\n",
+			   config->server_addresses);
 }

@@ -20,6 +20,8 @@
  * @work: the local workload of that end, all zero when nothing is known of it
  * @expect: what that service should negotiate
  * @cause: how it fell short, CAUSE_NONE when it did not
+ * @unowned: no workload of this host is known at that end, whatever the operator calls it: its port
+ *           may be invented
  * @exempt: the operator exempts this client: no cause is told of it
  */
 struct event_side {
@@ -28,6 +30,7 @@ struct event_side {
 	struct workload work;
 	struct expectation expect;
 	enum cause cause;
+	bool unowned;
 	bool exempt;
 };
 

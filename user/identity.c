@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <uthash.h>
 
 #include "cgroup.h"
@@ -34,7 +35,7 @@ struct identity {
 	struct container_names *containers;
 	struct server *servers;
 	uint64_t looked; /* ns, 0 never */
-	uint64_t pause; /* before the next look, ns */
+	uint64_t pause; /* before the next look, ns: none after the first */
 };
 
 struct identity *identity_new(identity_local_fn is_local, const void *arg)
@@ -45,7 +46,6 @@ struct identity *identity_new(identity_local_fn is_local, const void *arg)
 		return NULL;
 	id->is_local = is_local;
 	id->arg = arg;
-	id->pause = LOOK_FIRST_NS;
 	id->cgroups = cgroups_new();
 	id->containers = container_names_new("");
 	if (id->cgroups && id->containers)
@@ -71,15 +71,16 @@ void identity_free(struct identity *id)
 	free(id);
 }
 
-/* All that is known of who sent a hello at @process->seen_ns. A process chooses its own name. */
-static void describe(struct identity *id, const struct as_owner *owner, uint64_t seen_ns,
-		     struct workload *w)
+/* All that is known of who sent a hello at @seen_ns. A process chooses its own name. What a tunnel
+ * carries may have come from a veth: then the task at its outer frame is not the sender. */
+static void describe(struct identity *id, const struct as_owner *owner, bool tunnel,
+		     uint64_t seen_ns, struct workload *w)
 {
-	struct cgroup_process process = {owner->pid, seen_ns};
+	struct cgroup_process process = {tunnel ? 0 : owner->pid, seen_ns};
 
 	memset(w, 0, sizeof(*w));
-	w->pid = owner->pid;
-	if (owner->pid)
+	w->pid = process.pid;
+	if (w->pid)
 		workload_text(w->process, sizeof(w->process), owner->comm,
 			      strnlen(owner->comm, sizeof(owner->comm)));
 	workload_place(w, cgroups_path(id->cgroups, owner->cgroup, &process));
@@ -134,7 +135,7 @@ static void on_listener(void *arg, const struct listener *l)
 
 	memcpy(at.addr, l->addr, sizeof(at.addr));
 	memcpy(owner.comm, l->comm, sizeof(owner.comm));
-	describe(id, &owner, id->looked, &w);
+	describe(id, &owner, false, id->looked, &w);
 	HASH_FIND(hh, id->servers, &at, sizeof(at), s);
 	if (s && s->process.seen_ns == id->looked) {
 		if (strcmp(s->work.process, w.process) != 0 ||
@@ -145,22 +146,30 @@ static void on_listener(void *arg, const struct listener *l)
 	remember(id, &at, &w, id->looked);
 }
 
-void identity_look(struct identity *id, uint64_t now)
+static uint64_t now_ns(void)
 {
-	id->looked = now;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void identity_look(struct identity *id)
+{
+	id->looked = now_ns();
 	listener_scan(on_listener, id);
 }
 
 /* As find(), and looks again if nobody is known there. */
-static const struct server *listening(struct identity *id, const struct place *at, uint64_t now)
+static const struct server *listening(struct identity *id, const struct place *at)
 {
 	const struct server *s = find(id, at);
 
-	if (s || !id->looked || now < id->looked + id->pause)
+	if (s || !id->looked || now_ns() < id->looked + id->pause)
 		return s;
-	identity_look(id, now);
+	identity_look(id);
 	s = find(id, at);
-	if (s)
+	if (s || !id->pause)
 		id->pause = LOOK_FIRST_NS;
 	else if (id->pause < LOOK_LAST_NS)
 		id->pause *= 2;
@@ -175,7 +184,7 @@ static void server_side(struct identity *id, const struct as_handshake *hs, stru
 	const struct server *s;
 
 	memcpy(at.addr, hs->server_addr, sizeof(at.addr));
-	describe(id, &hs->server, seen_ns, w);
+	describe(id, &hs->server, hs->flags & AS_F_TUNNEL, seen_ns, w);
 	workload_name(w, side->service, sizeof(side->service));
 	if (w->pid) {
 		remember(id, &at, w, seen_ns);
@@ -183,7 +192,7 @@ static void server_side(struct identity *id, const struct as_handshake *hs, stru
 	}
 	if (side->service[0])
 		return;
-	s = listening(id, &at, hs->end_ns);
+	s = listening(id, &at);
 	if (!s)
 		return;
 	workload_name(&s->work, side->service, sizeof(side->service));
@@ -194,7 +203,7 @@ static void server_side(struct identity *id, const struct as_handshake *hs, stru
 
 static void client_side(struct identity *id, const struct as_handshake *hs, struct event_side *side)
 {
-	describe(id, &hs->client, hs->hello_ns, &side->work);
+	describe(id, &hs->client, hs->flags & AS_F_TUNNEL, hs->hello_ns, &side->work);
 	workload_name(&side->work, side->service, sizeof(side->service));
 }
 

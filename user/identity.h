@@ -26,9 +26,8 @@ void identity_free(struct identity *identity);
  * identity_look - find out who listens now, so that a server has a name before it first answers. It
  * is done again when a server without a known name is met, every second at the most, and
  * ever more seldom, to every 64 s, while that does not help.
- * @now: ns, CLOCK_MONOTONIC
  */
-void identity_look(struct identity *identity, uint64_t now);
+void identity_look(struct identity *identity);
 
 /**
  * identity_sides - fill in ev->side_count and each side's role, workload and service.

@@ -25,7 +25,7 @@ struct listener {
 /**
  * listener_scan - report each listening socket that programs of one name have (systemd, which
  * hands sockets out, aside), LISTENERS_MAX sockets at the most. It reads the open files of
- * every process that we may look at: 100,000 of them take about 0.1 s.
+ * every process that we may look at: 30 ms with 100 processes, some 50 more with 20,000 files more.
  */
 void listener_scan(void (*fn)(void *arg, const struct listener *l), void *arg);
 

@@ -56,7 +56,8 @@ static void write_handshakes(const struct page *p, const struct aggregate *agg)
 			    "server_port", port.text, "role", role_name(id->role), "peer",
 			    id->peer_local ? "local" : "remote", "transport", "tcp", "offered",
 			    id->offered, "next_protocol", id->protocol, "outcome",
-			    outcome_name(id->outcome), NULL);
+			    outcome_name(id->outcome), *id->address ? "server_address" : NULL,
+			    id->address, NULL);
 		expo_number(p->out, s->count);
 	}
 }

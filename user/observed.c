@@ -20,11 +20,11 @@ struct observed_entry {
 	uint8_t key[];
 };
 
-/* The part of a key ahead of its SNI. */
+/* How many entries one name has. */
 struct observed_share {
 	size_t entries;
 	UT_hash_handle hh;
-	uint8_t key[];
+	char name[];
 };
 
 void observed_clear(struct observed *o)
@@ -45,9 +45,9 @@ void observed_clear(struct observed *o)
 /*
  * @key as the bytes of @out, the same for the same service. Returns their number, 0
  * when it is longer than any real one. The name ends with a NUL and holds none, so
- * that no SNI can pass for a part of it. @head: the bytes ahead of the SNI
+ * that no SNI can pass for a part of it.
  */
-static size_t pack_key(const struct service_key *key, uint8_t out[KEY_MAX], size_t *head)
+static size_t pack_key(const struct service_key *key, uint8_t out[KEY_MAX])
 {
 	size_t name_len = strlen(key->name) + 1;
 	size_t len = 3;
@@ -59,7 +59,6 @@ static size_t pack_key(const struct service_key *key, uint8_t out[KEY_MAX], size
 	out[2] = (uint8_t)key->server_port;
 	memcpy(out + len, key->name, name_len);
 	len += name_len;
-	*head = len;
 	for (size_t i = 0; i < key->sni_len; i++) {
 		uint8_t c = key->sni[i];
 
@@ -87,11 +86,11 @@ static struct observed_entry *find(const struct observed *o, const uint8_t *key,
 	return e;
 }
 
-static struct observed_share *find_share(const struct observed *o, const uint8_t *key, size_t head)
+static struct observed_share *find_share(const struct observed *o, const char *name)
 {
 	struct observed_share *s;
 
-	HASH_FIND(hh, o->shares, key, head, s);
+	HASH_FIND_STR(o->shares, name, s);
 	return s;
 }
 
@@ -99,7 +98,7 @@ void observed_find(const struct observed *o, const struct service_key *key, stru
 {
 	const struct observed_entry *e;
 	uint8_t packed[KEY_MAX];
-	size_t head, len = pack_key(key, packed, &head);
+	size_t len = pack_key(key, packed);
 
 	e = len ? find(o, packed, len) : NULL;
 	if (!e)
@@ -111,19 +110,20 @@ void observed_find(const struct observed *o, const struct service_key *key, stru
 }
 
 /* One more of a share; false when it has half of all already, or there is no memory. Server names
- * can be invented: a server that takes any must leave room for others. */
-static bool take_share(struct observed *o, const uint8_t *key, size_t head)
+ * can be invented, and so can ports where no workload is known: there must be room for others. */
+static bool take_share(struct observed *o, const char *name)
 {
-	struct observed_share *s = find_share(o, key, head);
+	struct observed_share *s = find_share(o, name);
+	size_t size = strlen(name) + 1;
 
-	if (s && s->entries >= o->limit / 2 && s->entries)
+	if (s && s->entries >= o->limit / 2)
 		return false;
 	if (!s) {
-		s = calloc(1, sizeof(*s) + head);
+		s = calloc(1, sizeof(*s) + size);
 		if (!s)
 			return false;
-		memcpy(s->key, key, head);
-		HASH_ADD_KEYPTR(hh, o->shares, s->key, head, s);
+		memcpy(s->name, name, size);
+		HASH_ADD_STR(o->shares, name, s);
 		if (!s->hh.tbl) {
 			free(s);
 			return false;
@@ -133,9 +133,9 @@ static bool take_share(struct observed *o, const uint8_t *key, size_t head)
 	return true;
 }
 
-static void leave_share(struct observed *o, const uint8_t *key, size_t head)
+static void leave_share(struct observed *o, const char *name)
 {
-	struct observed_share *s = find_share(o, key, head);
+	struct observed_share *s = find_share(o, name);
 
 	if (s && !--s->entries) {
 		HASH_DEL(o->shares, s);
@@ -144,11 +144,12 @@ static void leave_share(struct observed *o, const uint8_t *key, size_t head)
 }
 
 /* A place for a service that is met for the first time, NULL when there is none. */
-static struct observed_entry *add(struct observed *o, const uint8_t *key, size_t len, size_t head)
+static struct observed_entry *add(struct observed *o, const char *name, const uint8_t *key,
+				  size_t len)
 {
 	struct observed_entry *e;
 
-	if (HASH_COUNT(o->entries) >= o->limit || !take_share(o, key, head))
+	if (HASH_COUNT(o->entries) >= o->limit || !take_share(o, name))
 		return NULL;
 	e = calloc(1, sizeof(*e) + len);
 	if (e) {
@@ -157,7 +158,7 @@ static struct observed_entry *add(struct observed *o, const uint8_t *key, size_t
 		HASH_ADD_KEYPTR(hh, o->entries, e->key, len, e);
 	}
 	if (!e || !e->hh.tbl) {
-		leave_share(o, key, head);
+		leave_share(o, name);
 		free(e);
 		return NULL;
 	}
@@ -169,14 +170,14 @@ int observed_add(struct observed *o, const struct service_key *key, const struct
 	enum alpn_family family = alpn_family(chosen);
 	uint8_t packed[KEY_MAX];
 	struct observed_entry *e;
-	size_t head, len;
+	size_t len;
 
 	if (family == ALPN_OTHER || chosen->len >= EXPECT_NAME_MAX)
 		return -EINVAL;
-	len = pack_key(key, packed, &head);
+	len = pack_key(key, packed);
 	e = len ? find(o, packed, len) : NULL;
 	if (!e)
-		e = len ? add(o, packed, len, head) : NULL;
+		e = len ? add(o, key->name, packed, len) : NULL;
 	if (!e) {
 		o->refused++;
 		return -ENOSPC;
@@ -201,7 +202,7 @@ unsigned int observed_forget(struct observed *o, const char *name)
 		if (strcmp(key.name, name))
 			continue;
 		HASH_DEL(o->entries, e);
-		leave_share(o, e->key, e->len - key.sni_len);
+		leave_share(o, name);
 		free(e);
 		count++;
 	}

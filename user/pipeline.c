@@ -41,6 +41,7 @@ static void expect(struct pipeline *p, struct event *ev, struct event_side *side
 					 ? ev->dialled->server_addr
 					 : ev->reached->server_addr;
 	service_find(p->book, &key, &facts);
+	side->unowned = !strcmp(side->service, "unknown");
 	if (facts.name != side->service)
 		snprintf(side->service, sizeof(side->service), "%s", facts.name);
 	side->expect = facts.expect;

@@ -95,8 +95,10 @@ static void declare_all(struct services *s)
 {
 	if (s->report)
 		report_expect_nothing(s->report);
-	if (s->aggregate)
+	if (s->aggregate) {
 		aggregate_expect_nothing(s->aggregate);
+		s->aggregate->addresses.limit = s->config ? s->config->server_addresses : 0;
+	}
 	service_configured(s->book, declare_configured, s);
 	if (s->aggregate)
 		service_observed(s->book, declare_observed, s);

@@ -271,6 +271,7 @@ static void files(void)
 		"#services:\n- unit: 'a*'\n  cgroup: /a/*\n  container: [b, c]\n  expect: []\n",
 		"#services:\n- address: [10.0.0.0/8, '::1']\n  exempt_clients: 10.0.0.1\n",
 		"#exempt_clients: ['2001:db8::/32', 192.0.2.1]\n",
+		"#labels: {server_address: 100}\n",
 		"#services: [&a {name: x, port: 1}, *a]\n",
 		"#services:\n- &a [*a]\n",
 		"#servces: {nme: [1, {2: 3}]}\n--- 2\n",

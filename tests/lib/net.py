@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import cgroup
 import tap
 
 NETNS = "/run/netns"
@@ -246,3 +247,4 @@ def _remove_stale():
 
 atexit.register(_close_all)
 _remove_stale()
+cgroup.isolate()

@@ -3,6 +3,7 @@
 """The configuration file, its reloading and its exempt clients; what was observed outlives the
 agent, whatever happens to the server meanwhile. What is expected comes from the clients."""
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,9 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import clients  # noqa: needs the path above
+import cgroup  # noqa: needs the path above
+import clients
+import craft
 import judge
 import net as netlib
 import servers
@@ -94,6 +97,48 @@ def lost_while_away(version, kill):
         counted = fallbacks(agent, service_name=service, role="server", cause="server_declined")
         tap.equal([v for _, v in counted], [5.0], "every one, the first included")
         agent.stop()
+
+
+def nothing_to_blame():
+    """a healthy h2 service, known from an earlier life: a client of HTTP/1.1 only, an acme-tls/1
+    check and a probe without ALPN are no fallbacks"""
+    state, sni = path("state-healthy"), clients.name()
+    with servers.SServer(net.host, PORT, [*H2, "acme-tls/1"], versions="1.2 1.3"):
+        with Agent(net.host, "--state-dir", state) as agent:
+            service = connect(agent, "1.2", sni, "h2")["service"]["name"]
+            agent.stop()
+        with Agent(net.host, "--state-dir", state) as agent:
+            for version in ("1.2", "1.3"):
+                for offer in (H1, ["acme-tls/1"], []):
+                    event = connect(agent, version, sni, offer[0] if offer else None, offer=offer)
+                    tap.equal((event["service"]["name"], event["alpn"]["expected"],
+                               event["alpn"]["cause"]), (service, ["h2"], None), str(offer))
+            metrics = agent.drain()
+            tap.equal(metrics.sum("alpn_handshakes_total", role="server"), 6)
+            tap.equal(metrics.sum("alpn_fallbacks_total"), 0)
+            agent.stop()
+
+
+def capture():
+    """read --config: names, expectations and exempt clients of a capture, in transit"""
+    frames = []
+    for number, (client, port) in enumerate((("192.0.2.1", 443), ("192.0.2.9", 443),
+                                             ("192.0.2.1", 25))):
+        connection = craft.Connection(client, 50000 + number, "198.51.100.7", port)
+        frames += connection.client(craft.record(craft.HANDSHAKE, craft.client_hello(
+            [craft.server_name(b"www.shop.test"), craft.alpn(b"h2", b"http/1.1")])))
+        frames += connection.server(craft.record(craft.HANDSHAKE, craft.server_hello(
+            [craft.alpn(b"http/1.1")])))
+    craft.write_pcap(path("shop.pcap"), frames)
+    conf = path("read.yml", "services:\n- name: shop\n  port: 443\n  address: 198.51.100.0/24\n"
+                            "  sni: '*.shop.test'\n  expect: h2\nexempt_clients: 192.0.2.9\n")
+    code, out, err = call("read", "--config", conf, "--fail-on", "fallback", "-o", "json",
+                          path("shop.pcap"))
+    tap.equal(code, 3, err)
+    events = [json.loads(line) for line in out.splitlines()]
+    tap.equal([(e["service"]["name"], e["alpn"]["cause"], e["alpn"].get("exempt"))
+               for e in events],
+              [("shop", "server_declined", None), ("shop", None, True), (None, None, None)])
 
 
 def forgotten_without():
@@ -221,7 +266,8 @@ def exempt():
 def client_role():
     """what a program of this host gets, where the file says so: h2 of a server that has none"""
     conf = path("client.yml", f"services:\n- name: upstream\n  role: client\n  port: {PORT}\n"
-                              "  sni: '*.EXAMPLE.test'\n  expect: h2\n")
+                              "  sni: '*.EXAMPLE.test'\n  expect: h2\n"
+                              "labels: {server_address: 1}\n")
     with servers.Nginx(net.client, PORT, H1), Agent(net.host, "--config", conf) as agent:
         truth = clients.s_client(net.host, net.CLIENT_V4, PORT, clients.name(), H2, "1.2")
         tap.equal(truth.negotiated, "http/1.1", "the client's own word")
@@ -229,6 +275,43 @@ def client_role():
         metrics = agent.drain()
         tap.equal(metrics.by("alpn_fallbacks_total", "service_name", "cause", role="client"),
                   {("upstream", "server_declined"): 1})
+        tap.equal(metrics.by("alpn_handshakes_total", "server_address", service_name="upstream"),
+                  {truth.sni: 1}, "label server_address")
+        agent.stop()
+
+
+class In:
+    """A namespace whose programs start in a cgroup."""
+
+    def __init__(self, namespace, group):
+        self.namespace, self.group = namespace, group
+
+    def __getattr__(self, name):
+        return getattr(self.namespace, name)
+
+    def spawn(self, argv, **kwargs):
+        return self.namespace.spawn(self.group.argv(argv), **kwargs)
+
+
+def workloads():
+    """services by unit, control group and container, of servers in such cgroups"""
+    box = "5f7d3c2a9b8e4d1c0f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e"
+    places = {"shop": "/system.slice/front.service", "batch": "/batch.slice/job-1",
+              "boxed": f"/system.slice/docker-{box}.scope", None: "/system.slice/other.service"}
+    groups = {name: cgroup.Cgroup(place) for name, place in places.items()}
+    conf = path("work.yml", "services:\n- name: shop\n  unit: 'fr?nt.service'\n  expect: h2\n"
+                            "- name: batch\n  cgroup: '*/batch.slice/*'\n  expect: []\n"
+                            "- name: boxed\n  container: '5f7d*'\n  expect: [http/1.1]\n")
+    with Agent(net.host, "--config", conf, "--expect", "h2") as agent:
+        for name, group in groups.items():
+            with servers.Nginx(In(net.host, group), PORT, H1):
+                event = connect(agent, "1.2", clients.name(), "http/1.1")
+            tap.equal(event["cgroup"]["path"], group.path, "where it is")
+            tap.equal((event["service"]["name"], event["alpn"]["expected"],
+                       event["alpn"]["fallback"]),
+                      {"shop": ("shop", ["h2"], True), "batch": ("batch", None, False),
+                       "boxed": ("boxed", ["http/1.1"], False),
+                       None: ("other.service", ["h2"], True)}[name], group.path)
         agent.stop()
 
 
@@ -280,5 +363,6 @@ with contextlib.ExitStack() as cleanup:
     tap.run([tap.named(f"TLS {version}: h2 lost while the agent was {how}: a fallback from the "
                        "first handshake on", lost_while_away, version, kill)
              for version in ("1.2", "1.3") for kill, how in ((False, "stopped"), (True, "killed"))]
-            + [forgotten_without, forget, two_agents, reload_file, hang_up_without, exempt,
-               client_role, example, wrong_files, damaged])
+            + [nothing_to_blame, forgotten_without, forget, two_agents, reload_file,
+               hang_up_without, exempt, client_role, workloads, example, wrong_files, damaged,
+               capture])

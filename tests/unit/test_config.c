@@ -59,7 +59,8 @@ static void every_key_is_kept(void **state)
 				      "  - port: 25\n"
 				      "    expect: []\n"
 				      "exempt_clients:\n"
-				      "  - 192.0.2.7\n");
+				      "  - 192.0.2.7\n"
+				      "labels: {server_address: 1000}\n");
 	const struct rule *rule = &config->rule[0];
 
 	(void)state;
@@ -89,6 +90,7 @@ static void every_key_is_kept(void **state)
 	assert_true(rule->expects);
 	assert_int_equal(rule->expect.count, 0);
 	assert_int_equal(config->exempt.count, 1);
+	assert_int_equal(config->server_addresses, 1000);
 	config_free(config);
 }
 
@@ -103,7 +105,7 @@ static void errors_say_where_and_what_is_right(void **state)
 		{"exempt_client: 10.0.0.1\n", "c.yml:1:1: unknown key 'exempt_client' of a "
 					      "configuration; did you mean 'exempt_clients'?\n"},
 		{"colour: 1\n", "c.yml:1:1: unknown key 'colour' of a configuration; expected one "
-				"of services, exempt_clients\n"},
+				"of services, exempt_clients, labels\n"},
 		{"services:\n- port: [443, 0]\n  name: x\n",
 		 "c.yml:2:15: '0' is no port; expected 1 to 65535\n"},
 		{"services:\n- port: 65536\n  name: x\n",
@@ -146,6 +148,12 @@ static void errors_say_where_and_what_is_right(void **state)
 		 "expected h2, http/1.1 or the like\n"},
 		{"services:\n- expect: [a, b, c, d, e, f, g, h, i]\n",
 		 "c.yml:2:36: a protocol too many; expected at most 8\n"},
+		{"labels: {server_address: 1001}\n",
+		 "c.yml:1:26: '1001' is no number of addresses; expected 1 to 1000\n"},
+		{"labels:\n  server_address: 0\n",
+		 "c.yml:2:19: '0' is no number of addresses; expected 1 to 1000\n"},
+		{"labels: {sni: 5}\n",
+		 "c.yml:1:10: unknown key 'sni' of the labels; expected one of server_address\n"},
 		{"a: 1\n---\nb: 2\n", "c.yml:2:1: a second document; expected one only\n"},
 		/* two columns: characters, not bytes */
 		{"exempt_clients: ['\xc3\xa9', x]\n", "c.yml:1:18: byte 1 is 0xc3; expected an IP "
@@ -282,7 +290,8 @@ static void it_is_described(void **state)
 				      "- {name: shop, port: 443, sni: '*.x', expect: [h2, mqtt], "
 				      "exempt_clients: 10.0.0.0/8}\n"
 				      "- {expect: [], role: client}\n"
-				      "exempt_clients: ['::1']\n");
+				      "exempt_clients: ['::1']\n"
+				      "labels: {server_address: 5}\n");
 	struct buf out = {0};
 
 	(void)state;
@@ -296,7 +305,8 @@ static void it_is_described(void **state)
 				      "2. services under their own names (line 3)\n"
 				      "  role       client\n"
 				      "  expected   nothing\n"
-				      "exempt clients of every service: ::1\n");
+				      "exempt clients of every service: ::1\n"
+				      "label server_address of role client: at most 5\n");
 	buf_free(&out);
 	config_free(config);
 }

@@ -113,6 +113,29 @@ static void configured_services_have_their_room(void **state)
 	aggregate_free(agg);
 }
 
+/* A configured name does not make a port that somebody invents a service of this host. */
+static void invented_ports_have_half(void **state)
+{
+	struct aggregate *agg = aggregate_new(100);
+	struct sample s;
+
+	(void)state;
+	sample_init(&s, "h2");
+	strcpy(s.ev.side[0].service, "shop");
+	s.ev.side[0].unowned = true;
+	for (int i = 0; i < 20; i++) {
+		s.hs.server_port = (uint16_t)(1000 + i);
+		assert_int_equal(aggregate_event(agg, &s.ev), 0);
+	}
+	assert_int_equal(HASH_COUNT(agg->services), 5 + 1); /* and _overflow */
+	s.ev.side[0].unowned = false;
+	s.hs.server_port = 443;
+	assert_int_equal(aggregate_event(agg, &s.ev), 0);
+	assert_int_equal(HASH_COUNT(agg->services), 7);
+	assert_int_equal(agg->overflow, 15);
+	aggregate_free(agg);
+}
+
 static void the_time_of_the_configuration(void **state)
 {
 	struct metrics_self self = {.version = "", .libbpf = "", .hook = ""};
@@ -136,6 +159,7 @@ int main(void)
 		cmocka_unit_test(series_begin_at_zero),
 		cmocka_unit_test(the_better_word_stands),
 		cmocka_unit_test(configured_services_have_their_room),
+		cmocka_unit_test(invented_ports_have_half),
 		cmocka_unit_test(the_time_of_the_configuration),
 	};
 

@@ -308,7 +308,7 @@ static void every_prefix_is_a_part(void **state)
 static void more_than_there_is_room_for(void **state)
 {
 	static const char text[] =
-		HEAD "server 1 h2 a -\nserver 2 h2 a -\nserver 3 h2 a -\nend 3\n";
+		HEAD "server 1 h2 a -\nserver 1 h2 b -\nserver 1 h2 c -\nend 3\n";
 	struct service_book *book = service_new(2);
 	struct state_read r = state_read_text(book, text, sizeof(text) - 1);
 
