@@ -18,6 +18,35 @@ static void assert_text(struct buf *b, const char *want)
 	buf_free(b);
 }
 
+static const char whole[] =
+	"nginx.service:443 (server): FALLS BACK, and it is the server's doing\n"
+	"  seen       2 handshakes, 2026-01-02 03:04:05 to 2026-01-02 03:05:05\n"
+	"  chosen     h2 1, http/1.1 1\n"
+	"  outcomes   negotiated 2\n"
+	"  known by   server_hello 2\n"
+	"  not known  0 undetermined (answered, encrypted), 0 incomplete (no answer was "
+	"seen)\n"
+	"  expected   h2 (configured)\n"
+	"  fallbacks  at least 1, at most 1 of 2: server_declined 1\n"
+	"  the last   2026-01-02 03:05:05: 10.0.0.9 offered h2,http/1.1 to "
+	"www.example.org, got http/1.1 (TLS 1.2, server_hello)\n"
+	"  since then never as expected; before, the last time 2026-01-02 03:04:05\n"
+	"  order      no one rule (server names differ, or its configuration changed): h2 "
+	"first got h2 1, http/1.1 1 times; http/1.1 first got h2 0, http/1.1 0 times\n"
+	"  clients    10.0.0.1 1, 10.0.0.9 1\n"
+	"  fell back  10.0.0.9 1\n"
+	"  fix        nginx: have it choose h2\n"
+	"               server { listen 443 ssl; http2 on; }      # 1.25.1 and later\n"
+	"               server { listen 443 ssl http2; }          # before 1.25.1\n"
+	"               nginx -t && nginx -s reload\n"
+	"  verify     openssl s_client -connect 10.0.0.2:443 -servername www.example.org "
+	"-alpn h2,http/1.1 </dev/null 2>&1 | grep -i -e alpn -e 'application protocol'\n"
+	"               # as seen: ALPN protocol: http/1.1\n"
+	"             curl -skv -o /dev/null --max-time 5 --noproxy '*' --http2 --resolve "
+	"www.example.org:443:10.0.0.2 https://www.example.org:443/ 2>&1 | grep -i -e alpn "
+	"-e 'application protocol'\n"
+	"               # as seen: server accepted http/1.1\n";
+
 static void test_whole(void **state)
 {
 	struct report *r = report_new(4);
@@ -36,35 +65,7 @@ static void test_whole(void **state)
 	sample_expect(&s, "h2", CAUSE_SERVER_DECLINED);
 	report_event(r, &s.ev);
 	explain(r->services, &b);
-	assert_text(
-		&b,
-		"nginx.service:443 (server): FALLS BACK, and it is the server's doing\n"
-		"  seen       2 handshakes, 2026-01-02 03:04:05 to 2026-01-02 03:05:05\n"
-		"  chosen     h2 1, http/1.1 1\n"
-		"  outcomes   negotiated 2\n"
-		"  known by   server_hello 2\n"
-		"  not known  0 undetermined (answered, encrypted), 0 incomplete (no answer was "
-		"seen)\n"
-		"  expected   h2 (configured)\n"
-		"  fallbacks  at least 1, at most 1 of 2: server_declined 1\n"
-		"  the last   2026-01-02 03:05:05: 10.0.0.9 offered h2,http/1.1 to "
-		"www.example.org, got http/1.1 (TLS 1.2, server_hello)\n"
-		"  since then never as expected; before, the last time 2026-01-02 03:04:05\n"
-		"  order      no one rule (server names differ, or its configuration changed): h2 "
-		"first got h2 1, http/1.1 1 times; http/1.1 first got h2 0, http/1.1 0 times\n"
-		"  clients    10.0.0.1 1, 10.0.0.9 1\n"
-		"  fell back  10.0.0.9 1\n"
-		"  fix        nginx: have it choose h2\n"
-		"               server { listen 443 ssl; http2 on; }      # 1.25.1 and later\n"
-		"               server { listen 443 ssl http2; }          # before 1.25.1\n"
-		"               nginx -t && nginx -s reload\n"
-		"  verify     openssl s_client -connect 10.0.0.2:443 -servername www.example.org "
-		"-alpn h2,http/1.1 </dev/null 2>&1 | grep -i -e alpn -e 'application protocol'\n"
-		"               # as seen: ALPN protocol: http/1.1\n"
-		"             curl -skv -o /dev/null --max-time 5 --noproxy '*' --http2 --resolve "
-		"www.example.org:443:10.0.0.2 https://www.example.org:443/ 2>&1 | grep -i -e alpn "
-		"-e 'application protocol'\n"
-		"               # as seen: server accepted http/1.1\n");
+	assert_text(&b, whole);
 	report_free(r);
 }
 
