@@ -289,6 +289,7 @@ static int start_book(struct agent *a)
 		return fail("out of memory");
 	if (services_open(&a->services, a->opt, a->aggregate, a->loop))
 		return -1;
+	services_report(&a->services, a->pipe.report);
 	a->pipe.identity = a->identity;
 	a->pipe.book = a->services.book;
 	a->pipe.aggregate = a->aggregate;
@@ -458,7 +459,7 @@ static bool is_done(struct agent *a)
 	return a->out.done;
 }
 
-int agent_run(const struct options *opt, bool daemon)
+int agent_run(const struct options *opt, bool daemon, struct report *report)
 {
 	struct agent a = {.opt = opt, .signals = -1, .daemon = daemon};
 	int rc = EXIT_ERROR;
@@ -467,8 +468,11 @@ int agent_run(const struct options *opt, bool daemon)
 				.filter = opt->filter,
 				.limit = opt->count,
 				.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
-	a.pipe = (struct pipeline){
-		.ifname = ifname, .ifname_arg = &a, .sink = on_event, .sink_arg = &a};
+	a.pipe = (struct pipeline){.report = report,
+				   .ifname = ifname,
+				   .ifname_arg = &a,
+				   .sink = on_event,
+				   .sink_arg = &a};
 	if (start(&a, daemon))
 		goto out;
 	a.ready = true;

@@ -6,12 +6,14 @@
 #include <stdbool.h>
 
 #include "options.h"
+#include "report.h"
 
 /**
  * agent_run - observe until a signal, --count or --duration ends it.
  * @daemon: serve metrics and the socket
+ * @report: takes every event, and answers on the socket; NULL for none
  * Returns an exit code; errors have been said.
  */
-int agent_run(const struct options *options, bool daemon);
+int agent_run(const struct options *options, bool daemon, struct report *report);
 
 #endif

@@ -95,43 +95,6 @@ static struct series *series_get(struct series **table, size_t limit, const stru
 	return s;
 }
 
-static struct alpn_name name_of(const char *text)
-{
-	return (struct alpn_name){.bytes = (const uint8_t *)text, .len = (uint8_t)strlen(text)};
-}
-
-/* Did the server choose what this end expects? Other members of a family do as well. */
-static bool chose_expected(const struct verdict *v, const struct event_side *side)
-{
-	if (v->outcome != OUTCOME_NEGOTIATED || side->cause != CAUSE_NONE)
-		return false;
-	for (unsigned int i = 0; i < side->expect.count; i++) {
-		struct alpn_name name = name_of(side->expect.name[i]);
-		enum alpn_family family = alpn_family(&name);
-
-		if (alpn_equal(&name, &v->chosen) ||
-		    (family != ALPN_OTHER && family == alpn_family(&v->chosen)))
-			return true;
-	}
-	return false;
-}
-
-/* A configured expectation is the same for every server name, so the latest word holds;
- * observed ones differ by server name, and the best of them stands for the service. */
-static void update_expectation(struct expectation *have, const struct expectation *e)
-{
-	if (have->source == EXPECT_OBSERVED) {
-		struct alpn_name old = name_of(have->name[0]);
-		struct alpn_name new = name_of(e->name[0]);
-
-		if (e->source == EXPECT_NONE)
-			return;
-		if (e->source == EXPECT_OBSERVED && alpn_family(&new) <= alpn_family(&old))
-			return;
-	}
-	*have = *e;
-}
-
 static void count_service(struct service_series *s, const struct event *ev,
 			  const struct event_side *side)
 {
@@ -147,10 +110,11 @@ static void count_service(struct service_series *s, const struct event *ev,
 	/* handshakes end in another order than they began in */
 	if (cause_is_fallback(side->cause) && ev->wall_ns > s->last_fallback_ns)
 		s->last_fallback_ns = ev->wall_ns;
-	if (chose_expected(&ev->verdict, side) && ev->wall_ns > s->last_expected_ns)
+	if (verdict_expected(&ev->verdict, &side->expect, side->cause) &&
+	    ev->wall_ns > s->last_expected_ns)
 		s->last_expected_ns = ev->wall_ns;
 	if (!is_overflow(&s->series))
-		update_expectation(&s->expect, &side->expect);
+		expectation_join(&s->expect, &side->expect);
 }
 
 static void count_delay(struct delay *d, const struct as_handshake *hs)
@@ -206,7 +170,7 @@ int aggregate_declare(struct aggregate *agg, const char *service, uint16_t port,
 		return -ENOMEM;
 	s->reserved = s->reserved || reserved;
 	if (s->expect.source != EXPECT_CONFIGURED || expect->source == EXPECT_CONFIGURED)
-		update_expectation(&s->expect, expect);
+		expectation_join(&s->expect, expect);
 	return 0;
 }
 

@@ -3,7 +3,9 @@
 #ifndef ALPNSCOPE_AGGREGATE_H
 #define ALPNSCOPE_AGGREGATE_H
 
+#ifndef HASH_NONFATAL_OOM
 #define HASH_NONFATAL_OOM 1
+#endif
 #include <uthash.h>
 
 #include "address_label.h"

@@ -73,6 +73,21 @@ void buf_escaped(struct buf *b, const uint8_t *bytes, size_t len)
 	}
 }
 
+void buf_cut(struct buf *b, const char *text, size_t room)
+{
+	size_t len = strlen(text), keep = room - 1;
+
+	if (len <= room) {
+		buf_add(b, text, len);
+		return;
+	}
+	for (size_t i = 1; i <= 3 && i <= keep; i++)
+		if (text[keep - i] == '\\')
+			keep -= i;
+	buf_add(b, text, keep);
+	buf_puts(b, "~");
+}
+
 void buf_clear(struct buf *b)
 {
 	b->len = 0;

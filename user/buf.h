@@ -32,6 +32,10 @@ void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
  * as \xNN (design: names from the wire are data, never control). */
 void buf_escaped(struct buf *b, const uint8_t *bytes, size_t len);
 
+/** buf_cut - append at most @room (1 or more) columns of a string; `~` stands for what is cut, and
+ * no \xNN is cut in two. */
+void buf_cut(struct buf *b, const char *text, size_t room);
+
 /** buf_clear - empty it, keep its memory. */
 void buf_clear(struct buf *b);
 

@@ -115,7 +115,7 @@ static bool is_file(const char *path)
 	return strcmp(path, "-") && stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-int read_capture(const struct options *opt)
+int read_capture(const struct options *opt, struct report *report)
 {
 	struct reader r = {.out = {.form = opt->form,
 				   .filter = opt->filter,
@@ -127,8 +127,10 @@ int read_capture(const struct options *opt)
 
 	signal(SIGPIPE, SIG_IGN);
 	r.engine = native_new(opt->flows, on_record, &r);
-	r.pipe = (struct pipeline){
-		.identity = identity_new(NULL, NULL), .sink = on_event, .sink_arg = &r};
+	r.pipe = (struct pipeline){.identity = identity_new(NULL, NULL),
+				   .report = report,
+				   .sink = on_event,
+				   .sink_arg = &r};
 	if (!r.engine || !r.pipe.identity || pipeline_merge(&r.pipe) ||
 	    (is_file(opt->file) && pipeline_look_back(&r.pipe))) {
 		log_error("out of memory");
@@ -136,6 +138,7 @@ int read_capture(const struct options *opt)
 	}
 	if (services_open(&r.services, opt, NULL, NULL))
 		goto out;
+	services_report(&r.services, report);
 	r.pipe.book = r.services.book;
 	err = capture_read(opt->file, on_frame, &r, &frames, error, sizeof(error));
 	native_end(r.engine);
@@ -168,5 +171,5 @@ int cmd_read(int argc, char **argv)
 		return rc;
 	if (!opt.form_set)
 		opt.form = OUTPUT_COLUMNS;
-	return read_capture(&opt);
+	return read_capture(&opt, NULL);
 }

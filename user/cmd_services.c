@@ -6,6 +6,7 @@
 #include "control.h"
 #include "log.h"
 #include "options.h"
+#include "report_query.h"
 
 /* What is observed is the running agent's; it also keeps its file. */
 static int forget(const struct options *opt)
@@ -37,7 +38,5 @@ int cmd_services(int argc, char **argv)
 		return rc;
 	if (opt.forget)
 		return forget(&opt);
-	log_error(
-		"services: --forget NAME is missing; `alpnscope services --help` shows the usage");
-	return EXIT_USAGE;
+	return report_command(&opt, REPORT_SERVICES);
 }

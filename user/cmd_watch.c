@@ -19,6 +19,22 @@ static void on_alarm(int number)
 	_exit(EXIT_OK);
 }
 
+int connect_agent(const struct options *opt)
+{
+	int fd = control_connect(opt->socket);
+
+	if ((fd == -ENOENT || fd == -ECONNREFUSED) && !strcmp(opt->socket, CONTROL_PATH)) {
+		log_info("no agent is running; observing by itself");
+		return -ENOENT;
+	}
+	if (fd < 0)
+		log_error("cannot ask the agent at %s: %s; run as root, or give the --socket of an "
+			  "agent "
+			  "that you may ask",
+			  opt->socket, strerror(-fd));
+	return fd == -ENOENT ? -ECONNREFUSED : fd;
+}
+
 /* Ask the running agent; -1 when there is none. */
 static int watch_agent(const struct options *opt)
 {
@@ -26,19 +42,10 @@ static int watch_agent(const struct options *opt)
 			      .color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
 			      .count = opt->count,
 			      .filter = opt->filter};
-	int fd = control_connect(opt->socket), rc;
+	int fd = connect_agent(opt), rc;
 
-	if ((fd == -ENOENT || fd == -ECONNREFUSED) && !strcmp(opt->socket, CONTROL_PATH)) {
-		log_info("no agent is running; observing by itself");
-		return -1;
-	}
-	if (fd < 0) {
-		log_error("cannot ask the agent at %s: %s; run as root, or give the --socket of an "
-			  "agent "
-			  "that you may ask",
-			  opt->socket, strerror(-fd));
-		return EXIT_ERROR;
-	}
+	if (fd < 0)
+		return fd == -ENOENT ? -1 : EXIT_ERROR;
 	log_info("watching the running agent (%s)", opt->socket);
 	if (opt->duration_ms) {
 		struct itimerval when = {
@@ -53,23 +60,22 @@ static int watch_agent(const struct options *opt)
 	return rc;
 }
 
-/* Is something asked for that a running agent has settled for itself? */
-static bool is_own(const struct options *opt)
+bool asks_for_own(const struct options *opt, const char *name)
 {
-	return opt->interfaces || opt->taps || opt->expects || opt->config ||
-	       opt->fail_on_fallback || opt->library || opt->hook != ATTACH_AUTO ||
-	       opt->flows != AS_FLOWS_DEFAULT || opt->slots != AS_SLOTS_DEFAULT;
-}
+	int fd;
 
-static void say_own(const struct options *opt)
-{
-	int fd = control_connect(opt->socket);
-
+	if (!opt->interfaces && !opt->taps && !opt->expects && !opt->config &&
+	    !opt->fail_on_fallback && !opt->library && opt->hook == ATTACH_AUTO &&
+	    opt->flows == AS_FLOWS_DEFAULT && opt->slots == AS_SLOTS_DEFAULT)
+		return false;
+	fd = control_connect(opt->socket);
 	if (fd < 0)
-		return;
+		return true;
 	close(fd);
 	log_info("observing by itself: the running agent takes no -i, --tap, --expect, --config, "
-		 "--fail-on, --library, --hook or table sizes from watch");
+		 "--fail-on, --library, --hook or table sizes from %s",
+		 name);
+	return true;
 }
 
 int cmd_watch(int argc, char **argv)
@@ -82,11 +88,9 @@ int cmd_watch(int argc, char **argv)
 	if (!opt.form_set)
 		opt.form = OUTPUT_COLUMNS;
 	if (opt.file)
-		return read_capture(&opt);
-	if (is_own(&opt)) {
-		say_own(&opt);
-		return agent_run(&opt, false);
-	}
+		return read_capture(&opt, NULL);
+	if (asks_for_own(&opt, "watch"))
+		return agent_run(&opt, false, NULL);
 	rc = watch_agent(&opt);
-	return rc >= 0 ? rc : agent_run(&opt, false);
+	return rc >= 0 ? rc : agent_run(&opt, false, NULL);
 }

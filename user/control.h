@@ -111,6 +111,13 @@ int control_copy(int fd, int out);
 int control_ask(int fd, const struct buf *line, int out);
 
 /**
+ * control_fetch - send the request @line, newline included, on @fd, and append the answer to
+ * @answer. An answer "error: ..." goes to stderr instead. Returns 0, or 1 after an error that was
+ * said.
+ */
+int control_fetch(int fd, const struct buf *line, struct buf *answer);
+
+/**
  * control_watch - send the request of @watch on @fd, then copy as control_copy() does.
  * Returns 1, and says so, also when the agent ended before what was asked for.
  */

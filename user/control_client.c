@@ -253,6 +253,32 @@ int control_ask(int fd, const struct buf *line, int out)
 	return send_line(fd, line) ? 1 : control_copy(fd, out);
 }
 
+int control_fetch(int fd, const struct buf *line, struct buf *answer)
+{
+	char data[65536];
+	bool error;
+	ssize_t n;
+
+	if (send_line(fd, line))
+		return 1;
+	n = read_start(fd, data, sizeof(data), &error);
+	if (n > 0 && error) {
+		say_error(data + strlen(ERROR_PREFIX), (size_t)n - strlen(ERROR_PREFIX));
+		return 1;
+	}
+	while (n > 0) {
+		buf_add(answer, data, (size_t)n);
+		n = read(fd, data, sizeof(data));
+		if (n < 0)
+			n = -errno;
+	}
+	if (!n && !answer->failed)
+		return 0;
+	log_error("the running agent's socket: %s: try again",
+		  n ? strerror((int)-n) : strerror(ENOMEM));
+	return 1;
+}
+
 int control_watch(int fd, const struct watch *watch, int out)
 {
 	struct buf line = {0};

@@ -49,22 +49,6 @@ static void put_name(struct buf *b, const uint8_t *bytes, size_t len)
 	}
 }
 
-/* At most @room columns of @text, its end cut; never within a \xNN. */
-static void put_cut(struct buf *b, const char *text, size_t room)
-{
-	size_t len = strlen(text), keep = room - 1;
-
-	if (len <= room) {
-		buf_puts(b, text);
-		return;
-	}
-	for (size_t i = 1; i <= 3 && i <= keep; i++)
-		if (text[keep - i] == '\\')
-			keep -= i;
-	buf_add(b, text, keep);
-	buf_puts(b, "~");
-}
-
 /* At most @room columns of @text, its middle cut: both ends of an address tell. */
 static void put_elided(struct buf *b, const char *text, size_t room)
 {
@@ -135,7 +119,7 @@ static void server_cell(struct cell *c, const struct as_handshake *hs, const str
 	buf_puts(&c->text, bracket ? "[" : "");
 	if (hs->sni_len) {
 		put_name(&name, as_sni(hs), hs->sni_len);
-		put_cut(&c->text, data(&name), room);
+		buf_cut(&c->text, data(&name), room);
 	} else {
 		address_text(ends->family, ends->server_addr, address, sizeof(address));
 		put_elided(&c->text, address, room);
@@ -173,7 +157,7 @@ static void offered_cell(struct cell *c, const struct event *ev)
 	if (c->text.len > room) { /* not even the first one fits */
 		put_name(&first, list->name[0].bytes, list->name[0].len);
 		buf_clear(&c->text);
-		put_cut(&c->text, data(&first), room - (list->count > 1 ? 5 : 0));
+		buf_cut(&c->text, data(&first), room - (list->count > 1 ? 5 : 0));
 		if (list->count > 1)
 			buf_printf(&c->text, ",+%u", list->count - 1);
 		buf_free(&first);
@@ -255,7 +239,7 @@ static void put_line(struct buf *b, struct cell cell[COLUMNS], const struct form
 		const char *color = style->color ? cell[i].color : NULL;
 		struct buf cut = {0};
 
-		put_cut(&cut, data(&cell[i].text), width);
+		buf_cut(&cut, data(&cell[i].text), width);
 		used = cut.len;
 		if (color)
 			buf_printf(b, "%s%s\033[0m", color, data(&cut));

@@ -16,6 +16,8 @@ static const struct {
 	{"read", cmd_read, FOR_READ},
 	{"doctor", cmd_doctor, FOR_DOCTOR},
 	{"services", cmd_services, FOR_SERVICES},
+	{"explain", cmd_explain, FOR_EXPLAIN},
+	{"grpc-ready", cmd_grpc_ready, FOR_GRPC_READY},
 	{"check-config", cmd_check_config, FOR_CHECK_CONFIG},
 	{"version", cmd_version, FOR_VERSION},
 };

@@ -13,6 +13,7 @@
 #include "options.h"
 #include "alpnscope/flow.h"
 #include "program.h"
+#include "report_query.h"
 #include "service.h"
 #include "textfile.h"
 
@@ -55,6 +56,19 @@ OPTION_SETTER(set_interface)
 	if (!*value || strlen(value) >= IFNAMSIZ)
 		return bad(error, size, value, "an interface's name of 1 to 15 bytes");
 	return add_to(o->interface, &o->interfaces, value, error, size);
+}
+
+OPTION_SETTER(set_fail_on_ready)
+{
+	if (strcmp(value, "not-ready") != 0)
+		return bad(error, size, value, "a finding to fail on; there is one: not-ready");
+	o->fail_on_not_ready = true;
+	return 0;
+}
+
+OPTION_SETTER(set_role)
+{
+	return report_set_role(&o->roles, value, error, size);
 }
 
 OPTION_SETTER(set_tap)

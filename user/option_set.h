@@ -25,6 +25,10 @@ OPTION_SETTER(set_count);
 OPTION_SETTER(set_duration);
 /** set_fail_on - "fallback". */
 OPTION_SETTER(set_fail_on);
+/** set_fail_on_ready - "not-ready". */
+OPTION_SETTER(set_fail_on_ready);
+/** set_role - server, client or transit, beside those given before. */
+OPTION_SETTER(set_role);
 /** set_tap - as set_interface, but never any. */
 OPTION_SETTER(set_tap);
 /** set_hook - auto, tcx, clsact or xdp. */

@@ -22,7 +22,8 @@ struct option_def {
 };
 
 #define EVENTS (FOR_RUN | FOR_WATCH | FOR_READ)
-#define LIVE (FOR_RUN | FOR_WATCH)
+#define REPORTS (FOR_SERVICES | FOR_EXPLAIN | FOR_GRPC_READY)
+#define LIVE (FOR_RUN | FOR_WATCH | REPORTS)
 
 static const struct option_def defs[] = {
 	{'i', "interface", "IFACE", LIVE, set_interface,
@@ -32,22 +33,23 @@ static const struct option_def defs[] = {
 	{'o', "output", "FORM", FOR_RUN, set_output,
 	 "columns or json (one object a line);\n"
 	 "default: columns on a terminal, else nothing"},
-	{'o', "output", "FORM", FOR_WATCH | FOR_READ, set_output,
+	{'o', "output", "FORM", FOR_WATCH | FOR_READ | FOR_SERVICES | FOR_GRPC_READY, set_output,
 	 "columns (the default) or json (one object a line)"},
 	{'c', "count", "N", EVENTS, set_count, "end after N events were shown"},
 	{0, "duration", "TIME", LIVE, set_duration, "end after TIME: 30s, 500ms, 10m, 2h"},
-	{0, "port", "N", EVENTS, set_port, "show only this server port (repeatable)"},
+	{0, "port", "N", EVENTS | REPORTS, set_port, "show only this server port (repeatable)"},
+	{0, "role", "ROLE", REPORTS, set_role, "show only server, client or transit (repeatable)"},
 	{0, "sni", "GLOB", EVENTS, set_sni, "show only server names that match"},
 	{0, "alpn", "NAME", EVENTS, set_alpn, "show only where NAME was offered or chosen"},
 	{0, "outcome", "NAME", EVENTS, set_outcome,
 	 "show only this outcome (repeatable): negotiated, ignored,\n"
 	 "not_offered, rejected, failed, incomplete, undetermined,\n"
 	 "violation"},
-	{0, "fallback-only", NULL, EVENTS, set_fallback_only, "show only fallbacks"},
-	{0, "expect", "[PORT=]ID,...", EVENTS, set_expect,
+	{0, "fallback-only", NULL, EVENTS | FOR_SERVICES, set_fallback_only, "show only fallbacks"},
+	{0, "expect", "[PORT=]ID,...", EVENTS | REPORTS, set_expect,
 	 "what servers, of this host or seen in transit, should\n"
 	 "choose, best first (repeatable): 443=h2"},
-	{0, "config", "FILE", EVENTS, set_config,
+	{0, "config", "FILE", EVENTS | REPORTS, set_config,
 	 "what services are called and should choose (YAML;\n"
 	 "docs/CONFIG.md); SIGHUP has run read it again"},
 	{0, "state-dir", "DIR", FOR_RUN, set_state_dir,
@@ -55,8 +57,13 @@ static const struct option_def defs[] = {
 	 "a restart does not forget it"},
 	{0, "forget", "NAME", FOR_SERVICES, set_forget,
 	 "have the agent forget what the service was seen to choose"},
-	{0, "fail-on", "WHAT", EVENTS, set_fail_on, "exit 3 if it was seen: fallback"},
-	{0, "read", "FILE", FOR_WATCH, set_file, "take a capture in place of live traffic"},
+	{0, "fail-on", "WHAT", EVENTS | FOR_SERVICES, set_fail_on,
+	 "exit 3 if it was seen: fallback"},
+	{0, "fail-on", "WHAT", FOR_GRPC_READY, set_fail_on_ready,
+	 "exit 3 if a server answers an offer of h2 with anything\n"
+	 "else: not-ready"},
+	{0, "read", "FILE", FOR_WATCH | REPORTS, set_file,
+	 "take a capture in place of live traffic"},
 	{0, "web.listen-address", "ADDR:PORT", FOR_RUN | FOR_DOCTOR, set_listen,
 	 "where /metrics is (default " HTTP_LISTEN_DEFAULT ")"},
 	{0, "web.telemetry-path", "PATH", FOR_RUN, set_telemetry,
@@ -64,7 +71,7 @@ static const struct option_def defs[] = {
 	{0, "textfile", "PATH", FOR_RUN, set_textfile,
 	 "write the metrics to PATH (.prom) every 15 s as well, for\n"
 	 "node_exporter's textfile collector"},
-	{0, "socket", "PATH", LIVE | FOR_DOCTOR | FOR_SERVICES, set_socket,
+	{0, "socket", "PATH", LIVE | FOR_DOCTOR, set_socket,
 	 "the agent's socket (default " CONTROL_PATH ")"},
 	{0, "tap", "IFACE", LIVE, set_tap,
 	 "a mirror port (SPAN), both directions arriving (repeatable):\n"
@@ -88,8 +95,9 @@ static const struct option_def defs[] = {
 	 "split hellos to put together at one time, 18 KiB each:\n"
 	 "default 256, 64 to 4096, rounded up to a power of two;\n"
 	 "from two thirds on some find none of their 8 places free"},
-	{'q', "quiet", NULL, EVENTS, set_quiet, "no chatter on stderr, errors only"},
-	{'v', "verbose", NULL, EVENTS | FOR_DOCTOR, set_verbose, "more chatter on stderr"},
+	{'q', "quiet", NULL, EVENTS | REPORTS, set_quiet, "no chatter on stderr, errors only"},
+	{'v', "verbose", NULL, EVENTS | REPORTS | FOR_DOCTOR, set_verbose,
+	 "more chatter on stderr"},
 };
 
 /* What help says of a subcommand; one row for each. */
@@ -106,8 +114,12 @@ static const struct command_def {
 	{FOR_DOCTOR, "say what works on this kernel, and what to do about the rest", "doctor"},
 	{FOR_CHECK_CONFIG, "say what a configuration file says, or where it is wrong",
 	 "check-config /etc/alpnscope.yml"},
-	{FOR_SERVICES, "forget what a service was seen to choose",
-	 "services --forget nginx.service"},
+	{FOR_SERVICES, "what each service negotiates, and which fall back",
+	 "services --role server --fallback-only"},
+	{FOR_EXPLAIN, "what was seen of a service, how it is known, what to do",
+	 "explain nginx.service:443"},
+	{FOR_GRPC_READY, "servers of this host that a strict gRPC client refuses",
+	 "grpc-ready --fail-on not-ready"},
 	{FOR_VERSION, "say which alpnscope this is", "version"},
 };
 
@@ -161,7 +173,8 @@ static void help(unsigned int command, const char *name, const char *operand)
 	}
 	help_row("-h, --help", "this text");
 	printf("\nexit status: 0 ok, 1 error, 2 usage%s\nexample: alpnscope %s\n",
-	       command & EVENTS ? ", 3 found what --fail-on names" : "",
+	       command & (EVENTS | FOR_SERVICES | FOR_GRPC_READY) ? ", 3 found what --fail-on names"
+								  : "",
 	       command_of(command)->example);
 }
 
@@ -297,7 +310,7 @@ static int operands(struct options *o, const char *name, const char *operand, in
 	int left = argc - optind;
 
 	if (operand && left == 1) {
-		o->file = argv[optind];
+		*(strcmp(operand, "FILE") ? &o->service : &o->file) = argv[optind];
 		return -1;
 	}
 	if (!operand && !left)
@@ -305,13 +318,13 @@ static int operands(struct options *o, const char *name, const char *operand, in
 	if (operand && !left)
 		log_error("%s: %s is missing; `alpnscope %s --help` shows the usage", name, operand,
 			  name);
-	else if (operand)
+	else if (operand && !strcmp(operand, "FILE"))
 		log_error("%s: unexpected '%s': one %s only; read them one by one, or merge them "
 			  "(mergecap -w - FILE... | alpnscope %s -)",
 			  name, argv[optind + 1], operand, name);
 	else
 		log_error("%s: unexpected '%s'; `alpnscope %s --help` shows the usage", name,
-			  argv[optind], name);
+			  argv[optind + (operand != NULL)], name);
 	return EXIT_USAGE;
 }
 

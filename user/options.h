@@ -26,6 +26,8 @@
 #define FOR_VERSION 16U
 #define FOR_CHECK_CONFIG 32U
 #define FOR_SERVICES 64U
+#define FOR_EXPLAIN 128U
+#define FOR_GRPC_READY 256U
 
 /**
  * struct options - what the command line said; strings point into it.
@@ -33,12 +35,15 @@
  * @taps: --tap
  * @form_set: -o was given
  * @duration_ms: 0 without end
+ * @roles: --role: bits 1 << enum role, 0 for all
  * @fail_on_fallback: exit EXIT_FINDING when there was one
+ * @fail_on_not_ready: likewise, a server that is not ready for gRPC
  * @library: ask TLS libraries
  * @config: --config
  * @state_dir: --state-dir
  * @forget: --forget
  * @textfile: --textfile, NULL without
+ * @service: the operand of `explain`
  * @file: the operand of `read` or `check-config`, or --read
  */
 struct options {
@@ -54,8 +59,10 @@ struct options {
 	bool form_set;
 	uint64_t count;
 	uint64_t duration_ms;
+	unsigned int roles;
 	bool fail_on_fallback;
 	bool library;
+	bool fail_on_not_ready;
 	bool quiet, verbose;
 	enum attach_hook hook;
 	uint32_t flows;
@@ -67,6 +74,7 @@ struct options {
 	const char *config;
 	const char *state_dir;
 	const char *forget;
+	const char *service;
 	const char *file;
 };
 

@@ -78,6 +78,8 @@ static void conclude(void *arg, const struct merged *m, const struct verdict *v)
 		log_error("out of memory: a handshake is missing in the counters");
 	else
 		p->counted++;
+	if (p->report)
+		report_event(p->report, &ev);
 	if (p->sink)
 		p->sink(p->sink_arg, &ev);
 }

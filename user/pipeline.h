@@ -11,6 +11,7 @@
 #include "lookback.h"
 #include "loop.h"
 #include "merge.h"
+#include "report.h"
 #include "service.h"
 
 /** struct pipeline_check - how often inference and a TLS library said the same, and not. */
@@ -27,6 +28,7 @@ struct pipeline_check {
  * @check: by the inference's evidence and grade
  * @lookback: NULL, or made by pipeline_look_back()
  * @aggregate: NULL when nobody asks for counters
+ * @report: likewise, for reports
  * @merge: made by pipeline_merge()
  * @wall_offset: what to add to a record's times for CLOCK_REALTIME, ns
  * @ifname: the name of an interface, or NULL when it is not known
@@ -46,6 +48,7 @@ struct pipeline {
 	struct pipeline_check check;
 	struct lookback *lookback;
 	struct aggregate *aggregate;
+	struct report *report;
 	struct merge *merge;
 	int64_t wall_offset;
 	const char *(*ifname)(const void *arg, unsigned int ifindex);

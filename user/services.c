@@ -8,6 +8,7 @@
 
 #include "control.h"
 #include "log.h"
+#include "report_query.h"
 
 #define ERROR_MAX 512
 #define SERVICES_MAX 10000 /* whose observed expectation is kept */
@@ -70,7 +71,12 @@ static void declare(struct services *s, const struct service_key *key, const cha
 static void declare_configured(void *arg, const struct service_key *key,
 			       const struct expectation *expect)
 {
-	declare(arg, key, key->name, expect, true);
+	struct services *s = arg;
+
+	if (s->aggregate)
+		declare(s, key, key->name, expect, true);
+	if (s->report)
+		report_declare(s->report, key->name, key->server_port, key->role, expect);
 }
 
 /* As far as can be told without a handshake, for the configuration goes ahead. */
@@ -87,12 +93,15 @@ static void declare_observed(void *arg, const struct service_key *key,
 
 static void declare_all(struct services *s)
 {
-	if (!s->aggregate)
-		return;
-	aggregate_expect_nothing(s->aggregate);
-	s->aggregate->addresses.limit = s->config ? s->config->server_addresses : 0;
+	if (s->report)
+		report_expect_nothing(s->report);
+	if (s->aggregate) {
+		aggregate_expect_nothing(s->aggregate);
+		s->aggregate->addresses.limit = s->config ? s->config->server_addresses : 0;
+	}
 	service_configured(s->book, declare_configured, s);
-	service_observed(s->book, declare_observed, s);
+	if (s->aggregate)
+		service_observed(s->book, declare_observed, s);
 }
 
 int services_open(struct services *s, const struct options *opt, struct aggregate *aggregate,
@@ -121,6 +130,12 @@ int services_open(struct services *s, const struct options *opt, struct aggregat
 	return 0;
 }
 
+void services_report(struct services *s, struct report *report)
+{
+	s->report = report;
+	declare_all(s);
+}
+
 void services_reload(struct services *s)
 {
 	if (!s->path)
@@ -147,7 +162,10 @@ int services_ask(struct services *s, bool owner, char *line, struct buf *out, ch
 	static const char request[] = "forget name=";
 	char *name = line + sizeof(request) - 1;
 	unsigned int count;
+	int err = s->report ? report_ask(s->report, line, out, error, error_size) : -ENOENT;
 
+	if (err != -ENOENT)
+		return err;
 	if (strncmp(line, request, sizeof(request) - 1) != 0)
 		return -ENOENT;
 	if (!owner) {

@@ -6,12 +6,14 @@
 
 #include "aggregate.h"
 #include "options.h"
+#include "report.h"
 #include "service.h"
 #include "state.h"
 
 /**
  * struct services - all zero until services_open().
  * @aggregate: gets the series of what is known; NULL without counters
+ * @report: gets the configured services; NULL without reports
  * @path: of the configuration file, NULL without
  * @loaded: its last reading went well, or there is none
  * @loaded_ns: when one last did, CLOCK_REALTIME; 0 without a file
@@ -21,6 +23,7 @@ struct services {
 	struct config *config;
 	struct state *state;
 	struct aggregate *aggregate;
+	struct report *report;
 	const char *path;
 	bool loaded;
 	int64_t loaded_ns;
@@ -34,6 +37,10 @@ struct services {
 int services_open(struct services *s, const struct options *opt, struct aggregate *aggregate,
 		  struct loop *loop);
 
+/** services_report - have @report know the configured services, and requests for reports answered
+ * from it; NULL for none. It must outlive @s. */
+void services_report(struct services *s, struct report *report);
+
 /** services_reload - read the configuration file again. One that has an error is said, and the one
  * before stays in force. Without a file nothing. */
 void services_reload(struct services *s);
@@ -42,7 +49,8 @@ void services_reload(struct services *s);
 void services_note(struct services *s);
 
 /**
- * services_ask - answer a request of the control socket: "forget name=NAME", for the owner only.
+ * services_ask - answer a request of the control socket: a report's (report_query.h), or "forget
+ * name=NAME", for the owner only.
  * @owner: root asks, or the agent's own user
  * As control_ask_fn.
  */

@@ -286,6 +286,33 @@ bool cause_is_fallback(enum cause cause)
 	return cause == CAUSE_SERVER_DECLINED || cause == CAUSE_SERVER_NO_ALPN;
 }
 
+bool verdict_expected(const struct verdict *v, const struct expectation *e, enum cause cause)
+{
+	if (v->outcome != OUTCOME_NEGOTIATED || cause != CAUSE_NONE)
+		return false;
+	for (unsigned int i = 0; i < e->count; i++) {
+		struct alpn_name name = expected_name(e, i);
+
+		if (alpn_equal(&name, &v->chosen) || same_protocol(&name, &v->chosen))
+			return true;
+	}
+	return false;
+}
+
+void expectation_join(struct expectation *have, const struct expectation *e)
+{
+	if (have->source == EXPECT_OBSERVED) {
+		struct alpn_name old = expected_name(have, 0);
+		struct alpn_name new = expected_name(e, 0);
+
+		if (e->source == EXPECT_NONE)
+			return;
+		if (e->source == EXPECT_OBSERVED && alpn_family(&new) <= alpn_family(&old))
+			return;
+	}
+	*have = *e;
+}
+
 const char *verdict_offered_class(const struct as_handshake *hs, const struct verdict *v)
 {
 	enum alpn_family family, best = ALPN_OTHER;

@@ -143,6 +143,17 @@ bool verdict_is_acme_only(const struct verdict *v);
 /** cause_is_fallback - true for the causes that are the server's doing: server_*. */
 bool cause_is_fallback(enum cause cause);
 
+/** verdict_expected - did the server choose what is expected, or another member of its family?
+ * @cause: as verdict_cause() says */
+bool verdict_expected(const struct verdict *v, const struct expectation *e, enum cause cause);
+
+/**
+ * expectation_join - let @have, what is expected of a service, take in what was expected in one more
+ * handshake. A configured one is the same for every server name, so the latest word holds;
+ * observed ones differ by server name, and the best of them stands for the service.
+ */
+void expectation_join(struct expectation *have, const struct expectation *e);
+
 /**
  * verdict_offered_class - label `offered`: the best family in the offer.
  *

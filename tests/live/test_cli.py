@@ -77,6 +77,15 @@ USAGE = [
     (["run", "--help=1"], ["--help takes no value"]),
     (["run", "-qx"], ["option -x is unknown"]),
     (["run", "-q", "-v"], ["-q", "-v"]),
+    # reports
+    (["explain"], ["SERVICE[:PORT] is missing"]),
+    (["explain", "nginx", "apache2"], ["unexpected 'apache2'; `alpnscope explain --help`"]),
+    (["explain", "x" * 300], ["no service has a name of 300 bytes"]),
+    (["services", "nginx"], ["unexpected 'nginx'; `alpnscope services --help`"]),
+    (["services", "--role", "proxy"],
+     ["services: --role: 'proxy' is not server, client or transit\n"]),
+    (["grpc-ready", "--fail-on", "fallback"],
+     ["--fail-on: 'fallback' is not a finding to fail on; there is one: not-ready\n"]),
     # expectations
     (["run", "--expect", "99999=h2"], ["--expect: ", "99999"]),
     (["read", "--expect", "4443:h2", "f"], ["--expect: ", "write 4443=h2"]),
@@ -191,7 +200,7 @@ def unprivileged_read():
 
 def help_and_version():
     """help and version: stdout, exit 0"""
-    commands = ("run", "watch", "read", "doctor", "version")
+    commands = ("run", "watch", "read", "doctor", "services", "explain", "grpc-ready", "version")
     for args in (["--help"], ["help"], *([c, "--help"] for c in commands)):
         status, out, err = call(*args)
         tap.equal((status, err), (0, ""), f"exit status and stderr of {args}")
@@ -208,7 +217,8 @@ def help_and_version():
         tap.equal(call("help", command), (0, own, ""), f"help {command}")
         tap.equal("0 ok, 1 error, 2 usage" in own and f"\nexample: alpnscope {command}" in own,
                   True, own)
-        tap.equal("3 found what --fail-on names" in own, command in ("run", "watch", "read"), own)
+        tap.equal("3 found what --fail-on names" in own, command in (
+            "run", "watch", "read", "services", "grpc-ready"), own)
         # every text of an option begins in one column
         starts = {len(left) for left in
                   re.findall(r"^((?:  -\w, |      )--\S+(?: \S+)? +)\S", own, re.M)}
