@@ -10,49 +10,15 @@
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
-#include <bpf/libbpf.h>
 
+#include "agent_parts.h"
 #include "alpnscope.skel.h"
-#include "control.h"
-#include "events.h"
 #include "finding.h"
-#include "http.h"
-#include "library.h"
 #include "log.h"
-#include "loop.h"
-#include "metrics.h"
-#include "netif.h"
-#include "pipeline.h"
 #include "program.h"
 #include "ready.h"
-#include "services.h"
-#include "textfile.h"
 
 #define ERROR_MAX 512
-
-struct agent {
-	const struct options *opt;
-	struct loop *loop;
-	struct alpnscope_bpf *skel;
-	struct attach *attach;
-	struct netif *netif;
-	struct events *events;
-	struct library *library; /* NULL without --library */
-	struct identity *identity;
-	struct services services;
-	struct aggregate *aggregate;
-	struct http *http;
-	struct control *control;
-	struct textfile *textfile;
-	struct output out;
-	struct pipeline pipe;
-	bool daemon;
-	time_t start_time;
-	int signals;
-	int ticker;
-	bool ready, stop;
-	bool ticking;
-};
 
 /* ---- what the parts call ---- */
 
@@ -102,7 +68,7 @@ static void tick(void *arg, uint32_t ready)
 
 /* Read the ring; whoever does starts the timer, for it may have held the only word that a
  * flow began. */
-static bool take_ring(struct agent *a)
+bool agent_take_ring(struct agent *a)
 {
 	bool any = events_read(a->events);
 
@@ -119,7 +85,7 @@ static void on_ring(void *arg, uint32_t ready)
 
 	(void)ready;
 	events_awake(a->events);
-	take_ring(a);
+	agent_take_ring(a);
 }
 
 static void on_signal(void *arg, uint32_t ready)
@@ -194,71 +160,9 @@ static void on_interface(void *arg, const struct netif_change *change)
 	}
 }
 
-/* ---- metrics ---- */
-
-/* In the end, when nothing is attached any more, as well. */
-static void write_metrics(struct agent *a, enum expo_format format, bool guest, struct buf *out)
-{
-	static char libbpf[16];
-	struct attach_count n = a->attach ? attach_counts(a->attach) : (struct attach_count){0};
-	struct library_stats library;
-	struct metrics_self self = {
-		.flow_table_limit = a->opt->flows,
-		.reassembly_limit = a->opt->slots,
-		.attached = n.attached,
-		.failed = n.failed,
-		.skipped = n.skipped,
-		.expectations_refused = service_refused(a->services.book),
-		.learned_servers = learn_servers(a->pipe.learn),
-		.learned_servers_evicted = learn_evicted(a->pipe.learn),
-		.config_loaded = a->services.loaded,
-		.config_loaded_ns = a->services.loaded_ns,
-		.start_time = (uint64_t)a->start_time,
-		.guest = guest,
-		.version = ALPNSCOPE_VERSION,
-		.libbpf = libbpf,
-		.hook = a->attach ? attach_hook_name(a->attach) : "none",
-	};
-
-	snprintf(libbpf, sizeof(libbpf), "%s", libbpf_version_string());
-	/* What waits in the ring was handed over by the kernel: count it first. */
-	take_ring(a);
-	events_counters(a->events, self.counter);
-	self.in_flight = events_in_flight(a->events);
-	self.reassembly_in_use = events_reassembly(a->events);
-	self.received = a->pipe.received;
-	self.counted = a->pipe.counted;
-	self.merged = merge_merged(a->pipe.merge);
-	self.held = merge_held(a->pipe.merge);
-	if (a->library) {
-		library_stats(a->library, &library);
-		self.library = &library;
-		self.check = &a->pipe.check;
-	}
-	metrics_write(out, format, a->aggregate, &self);
-}
-
-static const char *on_metrics(void *arg, const char *accept, struct buf *out)
-{
-	enum expo_format format = expo_negotiate(accept);
-
-	write_metrics(arg, format, false, out);
-	return expo_content_type(format);
-}
-
-static void on_textfile(void *arg, struct buf *out)
-{
-	write_metrics(arg, EXPO_TEXT, true, out);
-}
-
-static bool on_ready(void *arg)
-{
-	return ((const struct agent *)arg)->ready;
-}
-
 /* ---- start and end ---- */
 
-static int fail(const char *error)
+int agent_fail(const char *error)
 {
 	log_error("%s", error);
 	return -1;
@@ -286,7 +190,7 @@ static int start_book(struct agent *a)
 	a->aggregate = aggregate_new(AGGREGATE_SERIES_DEFAULT);
 	a->identity = identity_new(is_local, a);
 	if (!a->aggregate || !a->identity)
-		return fail("out of memory");
+		return agent_fail("out of memory");
 	if (services_open(&a->services, a->opt, a->aggregate, a->loop))
 		return -1;
 	services_report(&a->services, a->pipe.report);
@@ -294,36 +198,7 @@ static int start_book(struct agent *a)
 	a->pipe.book = a->services.book;
 	a->pipe.aggregate = a->aggregate;
 	if (pipeline_merge(&a->pipe) || pipeline_live(&a->pipe, a->loop))
-		return fail("out of memory");
-	return 0;
-}
-
-static int on_ask(void *arg, bool owner, char *line, struct buf *out, char *error,
-		  size_t error_size)
-{
-	struct agent *a = arg;
-
-	return services_ask(&a->services, owner, line, out, error, error_size);
-}
-
-static int start_services(struct agent *a)
-{
-	struct http_config web = {.listen_address = a->opt->listen_address,
-				  .telemetry_path = a->opt->telemetry_path,
-				  .metrics = on_metrics,
-				  .ready = on_ready,
-				  .arg = a};
-	char error[ERROR_MAX];
-
-	a->control = control_new(a->loop, a->opt->socket, error, sizeof(error));
-	if (!a->control)
-		return fail(error);
-	control_on_ask(a->control, on_ask, a);
-	a->http = http_start(a->loop, &web, error, sizeof(error));
-	if (!a->http)
-		return fail(error);
-	if (!http_is_loopback(a->http))
-		log_info("%s is reachable from other hosts, in plain HTTP", http_address(a->http));
+		return agent_fail("out of memory");
 	return 0;
 }
 
@@ -336,7 +211,7 @@ static int start_library(struct agent *a)
 		return 0;
 	a->library = library_new(a->loop, error, sizeof(error));
 	if (!a->library)
-		return fail(error);
+		return agent_fail(error);
 	a->pipe.answers = library_answers(a->library);
 	a->pipe.answers_read = library_update;
 	a->pipe.answers_arg = a->library;
@@ -353,55 +228,44 @@ static int start_kernel(struct agent *a)
 
 	a->skel = program_load(&config, error, sizeof(error));
 	if (!a->skel)
-		return fail(error);
+		return agent_fail(error);
 	if (start_library(a))
 		return -1;
 	a->attach = attach_new(a->skel, a->opt->hook);
 	a->events = events_new(a->skel, on_record, a);
 	if (!a->attach || !a->events)
-		return fail(strerror(errno));
+		return agent_fail(strerror(errno));
 	a->netif = netif_new(a->loop, on_interface, a, error, sizeof(error));
 	if (!a->netif)
-		return fail(error);
+		return agent_fail(error);
 	if (ready_named(a->opt, a->netif) || ready_attached(a->opt, a->attach))
 		return -1;
 	a->ticker = loop_timer(a->loop, EVENTS_TICK_MS, tick, a);
 	a->ticking = true;
 	if (a->ticker < 0)
-		return fail(strerror(-a->ticker));
+		return agent_fail(strerror(-a->ticker));
 	return loop_add(a->loop, events_fd(a->events), EPOLLIN, on_ring, a);
-}
-
-static int start_textfile(struct agent *a)
-{
-	char error[ERROR_MAX];
-
-	if (!a->opt->textfile)
-		return 0;
-	a->textfile =
-		textfile_start(a->loop, a->opt->textfile, on_textfile, a, error, sizeof(error));
-	return a->textfile ? 0 : fail(error);
 }
 
 static int start(struct agent *a, bool daemon)
 {
 	a->loop = loop_new();
 	if (!a->loop)
-		return fail(strerror(errno));
+		return agent_fail(strerror(errno));
 	if (start_signals(a) || start_book(a))
 		return -1;
 	/* The socket before the kernel: a second agent must not attach first. */
-	if (daemon && start_services(a))
+	if (daemon && agent_serve(a))
 		return -1;
 	a->start_time = time(NULL);
-	if (start_kernel(a) || start_textfile(a))
+	if (start_kernel(a) || agent_textfile(a))
 		return -1;
 	identity_look(a->identity);
 	if (a->opt->duration_ms) {
 		int timer = loop_timer(a->loop, a->opt->duration_ms, on_time, a);
 
 		if (timer < 0)
-			return fail(strerror(-timer));
+			return agent_fail(strerror(-timer));
 	}
 	return 0;
 }
@@ -481,7 +345,7 @@ int agent_run(const struct options *opt, bool daemon, struct report *report)
 	while (!is_done(&a)) {
 		events_sleep(a.events);
 		/* epoll looks at the ring only when it was woken: look once more. */
-		loop_once(a.loop, take_ring(&a) ? 0 : -1);
+		loop_once(a.loop, agent_take_ring(&a) ? 0 : -1);
 		events_awake(a.events);
 	}
 	rc = EXIT_OK;

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* agent_parts.h - what the live observer is made of; for agent.c and agent_serve.c alone. */
+#ifndef ALPNSCOPE_AGENT_PARTS_H
+#define ALPNSCOPE_AGENT_PARTS_H
+
+#include <time.h>
+
+#include "attach.h"
+#include "control.h"
+#include "events.h"
+#include "http.h"
+#include "identity.h"
+#include "library.h"
+#include "loop.h"
+#include "netif.h"
+#include "options.h"
+#include "output.h"
+#include "pipeline.h"
+#include "services.h"
+#include "textfile.h"
+
+struct agent {
+	const struct options *opt;
+	struct loop *loop;
+	struct alpnscope_bpf *skel;
+	struct attach *attach;
+	struct netif *netif;
+	struct events *events;
+	struct library *library; /* NULL without --library */
+	struct identity *identity;
+	struct services services;
+	struct aggregate *aggregate;
+	struct http *http;
+	struct control *control;
+	struct textfile *textfile;
+	struct output out;
+	struct pipeline pipe;
+	bool daemon;
+	time_t start_time;
+	int signals;
+	int ticker;
+	bool ready, stop;
+	bool ticking;
+};
+
+/** agent_take_ring - take what the kernel has handed over; true when there was something. */
+bool agent_take_ring(struct agent *a);
+
+/** agent_fail - say @error; returns -1. */
+int agent_fail(const char *error);
+
+/** agent_serve - the socket and the web server of a daemon. 0, or -1 with the error said. */
+int agent_serve(struct agent *a);
+
+/** agent_textfile - --textfile, if it was given. 0, or -1 with the error said. */
+int agent_textfile(struct agent *a);
+
+#endif
