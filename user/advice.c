@@ -7,8 +7,8 @@
 #define LINES 5
 
 /*
- * What a program needs. PORT stands for the server's port. Each line was checked against the
- * program's own documentation; a version is named where it decides.
+ * What a program needs. PORT stands for the server's port. A version is named where it decides: a
+ * process's name does not tell it.
  */
 struct program {
 	const char *name; /* what the process is called; digits may follow */
