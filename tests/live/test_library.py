@@ -258,6 +258,7 @@ with contextlib.ExitStack() as stack:
                        agent, s) for s in started]
     tests += [tap.named(f"{c.__name__} answers", of_client, agent, c) for c in CLIENTS]
     tests += [tap.named(t.__doc__, t, agent, *more)
-              for t, *more in ((broken_off, started), (crowd, haproxy), (static,), (contained,), (disagreement,),
-                               (in_clear, plain), (totals,), (let_go, haproxy.process))]
+              for t, *more in ((broken_off, started), (crowd, haproxy), (static,), (contained,),
+                               (disagreement,), (in_clear, plain), (totals,),
+                               (let_go, haproxy.process))]
     tap.run(tests + [doctor, capabilities, opt_in, cost], agent.diagnosis)
