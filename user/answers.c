@@ -171,8 +171,8 @@ void answers_add(struct answers *t, const struct as_library_answer *a)
 		verify(t, a);
 }
 
-bool answers_take(struct answers *t, const uint8_t random[32], bool needed, uint64_t now,
-		  struct as_library_answer *out)
+bool answers_take(struct answers *t, const uint8_t random[32], bool needed, bool broken_off,
+		  uint64_t now, struct as_library_answer *out)
 {
 	struct entry *e;
 	bool made;
@@ -192,6 +192,10 @@ bool answers_take(struct answers *t, const uint8_t random[32], bool needed, uint
 	}
 	if (e->answer.how == AS_LIBRARY_FIELD && !t->verified[e->answer.file]) {
 		unmatched(t, e, ANSWERS_UNVERIFIED);
+		return false;
+	}
+	if (broken_off && !e->answer.name_len && e->answer.how != AS_LIBRARY_MESSAGE) {
+		unmatched(t, e, ANSWERS_TOO_EARLY);
 		return false;
 	}
 	settle(t, e);
