@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 
 #include "library.skel.h"
+#include "log.h"
 
 /* Go: an entry and returns of two functions each. Others have four at the most. */
 #define LINKS_MAX (2 * (1 + LIBRARY_RETS))
@@ -111,8 +112,15 @@ out:
 
 void library_unload(struct library_programs *p)
 {
+	unsigned int links = 0;
+
 	if (!p)
 		return;
+	for (unsigned int i = 0; i < AS_LIBRARY_FILES; i++)
+		links += p->file[i] ? p->file[i]->links : 0;
+	/* perf_uprobe_destroy() waits, under one mutex, until no task can be in it any more. */
+	if (links)
+		log_info("letting go of %u probes, some 0.1 s each", links);
 	for (unsigned int i = 0; i < AS_LIBRARY_FILES; i++)
 		library_detach(p, i);
 	ring_buffer__free(p->ring);

@@ -165,7 +165,7 @@ def let_go(agent, process):
               set(loaded.values()), True, f"loaded: {loaded}")
     probed = bpf_programs.changed_bytes(process.pid, "libssl.so")
     tap.equal(probed > 0, True, "probes in the process while the agent runs")
-    agent.stop()
+    agent.stop(60)  # the kernel takes from 0.1 s on for each probe, one after another
     tap.equal(set(loaded) & set(bpf_programs.all_ids()), set(), "still loaded")
     tap.equal(bpf_programs.changed_bytes(process.pid, "libssl.so"), 0, "bytes that differ")
 
