@@ -48,7 +48,8 @@ struct answers *answers_new(size_t limit);
 void answers_free(struct answers *t);
 
 /**
- * answers_add - one end said what was chosen; both ends may, and one end several times.
+ * answers_add - one end said what was chosen; both ends may, and one end several times. A name
+ * that follows on none from the same process is no conflict: it was asked too early.
  * @a: from the ring; its random must not be zero (asked before there was a ServerHello) nor
  *     that of a HelloRetryRequest (RFC 8446 section 4.1.3): those are passed over
  */

@@ -118,10 +118,44 @@ static void lengths_count(void **state)
 	tell(*state, 1, "h2");
 	tell(*state, 1, "h2c");
 	assert_string_equal(ask(*state, 1), "?");
-	tell(*state, 2, "");
 	tell(*state, 2, "h2");
+	tell(*state, 2, "");
 	assert_string_equal(ask(*state, 2), "?");
 	assert_unmatched(*state, ANSWERS_CONFLICT, 2);
+}
+
+static void tell_of(struct answers *t, uint32_t tgid, const char *name)
+{
+	struct as_library_answer a = told(1, name);
+
+	a.tgid = tgid;
+	answers_add(t, &a);
+}
+
+/* A client that asks between ServerHello and EncryptedExtensions, and again. */
+static void asked_too_early(void **state)
+{
+	tell_of(*state, 7, "");
+	tell_of(*state, 7, "h2");
+	assert_string_equal(ask(*state, 1), "h2");
+	assert_unmatched(*state, ANSWERS_CONFLICT, 0);
+}
+
+/* But another process that says none, or one that takes its word back, is one. */
+static void too_late_to_choose(void **state)
+{
+	tell_of(*state, 7, "");
+	tell_of(*state, 8, "h2");
+	assert_string_equal(ask(*state, 1), "?");
+	assert_unmatched(*state, ANSWERS_CONFLICT, 1);
+}
+
+static void a_choice_stays(void **state)
+{
+	tell_of(*state, 7, "h2");
+	tell_of(*state, 7, "");
+	assert_string_equal(ask(*state, 1), "?");
+	assert_unmatched(*state, ANSWERS_CONFLICT, 1);
 }
 
 static void a_conflict_that_comes_late_is_counted(void **state)
@@ -307,6 +341,9 @@ int main(void)
 		test(both_ends_agree),
 		test(of_two_that_differ_none_is_believed),
 		test(lengths_count),
+		test(asked_too_early),
+		test(too_late_to_choose),
+		test(a_choice_stays),
 		test(a_conflict_that_comes_late_is_counted),
 		test(late),
 		test(what_the_wire_says_is_not_needed),
