@@ -133,10 +133,19 @@ static void verify(struct answers *t, const struct as_library_answer *a)
 	t->proven[a->file] = true;
 }
 
+/* The same process had not chosen yet when it was asked: a program may ask before the handshake is
+ * over, and a server's random is older than its choice. */
+static bool is_choice(const struct entry *e, const struct as_library_answer *a)
+{
+	return !e->judged && !e->answer.name_len && a->name_len && e->answer.tgid == a->tgid;
+}
+
 /* Another answer about a handshake that has one. */
 static void join(struct answers *t, struct entry *e, const struct as_library_answer *a)
 {
-	if (same_answer(&e->answer, a)) {
+	if (is_choice(e, a)) {
+		e->answer = *a;
+	} else if (same_answer(&e->answer, a)) {
 		/* The library's own word is worth more than its memory's. */
 		if (e->answer.how == AS_LIBRARY_FIELD)
 			e->answer = *a;
@@ -171,8 +180,8 @@ void answers_add(struct answers *t, const struct as_library_answer *a)
 		verify(t, a);
 }
 
-bool answers_take(struct answers *t, const uint8_t random[32], bool needed, uint64_t now,
-		  struct as_library_answer *out)
+bool answers_take(struct answers *t, const uint8_t random[32], bool needed, bool broken_off,
+		  uint64_t now, struct as_library_answer *out)
 {
 	struct entry *e;
 	bool made;
@@ -192,6 +201,10 @@ bool answers_take(struct answers *t, const uint8_t random[32], bool needed, uint
 	}
 	if (e->answer.how == AS_LIBRARY_FIELD && !t->verified[e->answer.file]) {
 		unmatched(t, e, ANSWERS_UNVERIFIED);
+		return false;
+	}
+	if (broken_off && !e->answer.name_len && e->answer.how != AS_LIBRARY_MESSAGE) {
+		unmatched(t, e, ANSWERS_TOO_EARLY);
 		return false;
 	}
 	settle(t, e);

@@ -22,6 +22,7 @@ enum answers_unmatched {
 	ANSWERS_CONFLICT, /* two answers of one handshake differ: none is believed */
 	ANSWERS_UNVERIFIED, /* read from memory, of a file that had not agreed with itself yet */
 	ANSWERS_IN_CLEAR, /* the wire said it as well: TLS up to 1.2, or nothing was offered */
+	ANSWERS_TOO_EARLY, /* no name, asked for before the server's choice had come, it may be */
 	ANSWERS_FULL, /* the table was full: the oldest one made way */
 	ANSWERS_UNMATCHED_COUNT
 };
@@ -47,7 +48,8 @@ struct answers *answers_new(size_t limit);
 void answers_free(struct answers *t);
 
 /**
- * answers_add - one end said what was chosen; both ends may, and one end several times.
+ * answers_add - one end said what was chosen; both ends may, and one end several times. A name
+ * that follows on none from the same process is no conflict: it was asked too early.
  * @a: from the ring; its random must not be zero (asked before there was a ServerHello) nor
  *     that of a HelloRetryRequest (RFC 8446 section 4.1.3): those are passed over
  */
@@ -57,6 +59,8 @@ void answers_add(struct answers *t, const struct as_library_answer *a);
  * answers_take - the handshake with this ServerHello.random is being judged. Once for each.
  * @random: 32 bytes
  * @needed: its choice is not known from the wire
+ * @broken_off: the client may not have read EncryptedExtensions: its library knows of no name
+ *     then, and "no protocol" tells nothing, unless it was read from that very message
  * @now: ns, CLOCK_MONOTONIC
  * @out: the answer; untouched when there is none
  *
@@ -64,8 +68,8 @@ void answers_add(struct answers *t, const struct as_library_answer *a);
  * AS_LIBRARY_FIELD is, only after another one of the same file met the wire and agreed with the
  * fields. One that comes later is counted as late.
  */
-bool answers_take(struct answers *t, const uint8_t random[32], bool needed, uint64_t now,
-		  struct as_library_answer *out);
+bool answers_take(struct answers *t, const uint8_t random[32], bool needed, bool broken_off,
+		  uint64_t now, struct as_library_answer *out);
 
 /** answers_expire - forget what is older than ANSWERS_KEEP_NS at @now. */
 void answers_expire(struct answers *t, uint64_t now);

@@ -6,6 +6,7 @@
 #define ALPN_OVERHEAD 7 /* extension header 4, list length 2, name length 1: RFC 7301 3.1 */
 #define GROUPS_OVERHEAD 6 /* extension header 4, list length 2: RFC 8446 section 4.2.7 */
 #define GROUPS_MAX 16 /* groups in a list that may explain a length; no limit on doubts */
+#define SETTINGS_EXT_MIN (4 + 9) /* application_settings of one frame: draft-vvv-httpbis-alps */
 #define GROUP_X25519 0x001d
 #define GROUP_X25519MLKEM768 0x11ec
 
@@ -23,6 +24,7 @@ struct fit {
 	bool known; /* with one that a library sends by default */
 	bool small; /* with any of up to GROUPS_MAX groups */
 	bool any; /* with any at all */
+	bool settings; /* with the server's settings for the protocol */
 };
 
 /* Bytes of supported_groups as libraries send it by default; 0 ends. By layout, for what sends
@@ -81,6 +83,17 @@ static void fit_length(struct fit *fit, int ext, int alpn, const struct as_hands
 	}
 }
 
+/*
+ * Who offers application_settings is answered with the server's, if a protocol was chosen: with
+ * none (4 bytes) or with frames of HTTP/2, which nobody knows the length of. A doubt, no answer;
+ * and none where records are padded, which those that know it (BoringSSL's kin) do not do.
+ */
+static void fit_settings(struct fit *fit, int rest)
+{
+	if (rest == 4 || rest >= SETTINGS_EXT_MIN)
+		fit->settings = true;
+}
+
 bool inference_equal(const struct inference *a, const struct inference *b)
 {
 	return a->answer == b->answer &&
@@ -105,8 +118,11 @@ static struct candidate candidate_of(const struct as_handshake *hs, const struct
 	c.answer.answer = name ? ANSWER_NAME : ANSWER_NONE;
 	if (name)
 		c.answer.name = *name;
-	for (int ext = f->ext_min; ext <= f->ext_max; ext++)
+	for (int ext = f->ext_min; ext <= f->ext_max; ext++) {
 		fit_length(&c.fit, ext, alpn, hs, known_groups(f));
+		if (name && hs->client_ext & AS_X_ALPS && f->padding == FLIGHT_PLAIN)
+			fit_settings(&c.fit, ext - alpn);
+	}
 	return c;
 }
 
@@ -150,7 +166,7 @@ static const struct candidate *only(const struct candidate *c, unsigned int n, u
 		found = &c[i];
 	}
 	for (unsigned int i = 0; found && i < n; i++)
-		if (&c[i] != found && fits(&c[i].fit, others))
+		if (&c[i] != found && (c[i].fit.settings || fits(&c[i].fit, others)))
 			return NULL;
 	return found && found->possible ? found : NULL;
 }
@@ -211,6 +227,8 @@ static struct inference by_length(const struct as_handshake *hs, const struct al
 	bool explains, other_explains;
 
 	if (f->layout != FLIGHT_SEPARATE && f->layout != FLIGHT_SHORT)
+		return none;
+	if (hs->client_ext & AS_X_OTHER) /* what its answer takes is not known */
 		return none;
 	answer = by_shape(hs, offered, f, &explains);
 	if (f->layout == FLIGHT_SHORT || f->short_ext < 0)

@@ -17,7 +17,9 @@
 #define ALPN_OVERHEAD 7 /* RFC 7301 section 3.1: extension header, list and name length */
 #define HTTP1_1_SIZE (ALPN_OVERHEAD + 8)
 #define KEY_MAX (16 + 2 + AS_SNI_MAX)
-#define SHAPE_EXT (AS_X_MAX_FRAGMENT_LENGTH | AS_X_RECORD_SIZE_LIMIT | AS_X_SUPPORTED_GROUPS)
+#define SHAPE_EXT                                                                                  \
+	(AS_X_MAX_FRAGMENT_LENGTH | AS_X_RECORD_SIZE_LIMIT | AS_X_SUPPORTED_GROUPS | AS_X_ECH |    \
+	 AS_X_ALPS | AS_X_OTHER)
 #define SHAPE_FLAGS (AS_F_RETRY | AS_F_PQ)
 #define NO_OFFER 1 /* in place of an offer's hash */
 
@@ -150,7 +152,7 @@ static uint64_t shape_of(const struct as_handshake *hs, const struct flight *f)
 {
 	uint64_t shape = hs->client_ext & SHAPE_EXT;
 
-	shape |= (uint64_t)(hs->flags & SHAPE_FLAGS) << 16;
+	shape |= (uint64_t)(hs->flags & SHAPE_FLAGS) << 20;
 	shape |= (uint64_t)hs->group << 40;
 	shape |= (uint64_t)f->layout << 56 | (uint64_t)f->padding << 60;
 	return shape | (hs->server_ext & AS_X_PRE_SHARED_KEY ? 1ULL << 63 : 0);

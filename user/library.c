@@ -37,7 +37,8 @@ struct library {
 	uint64_t heard[LIBRARY_KINDS];
 	struct queue soon, again;
 	int timer;
-	bool looking, full; /* looking: within SOON_NS */
+	bool looking, full; /* looking: within SOON_NS; full: some process is in no queue */
+	uint64_t all_ns; /* when all were looked at last */
 };
 
 static uint64_t now_ns(void)
@@ -67,11 +68,17 @@ static bool take(struct queue *q, uint64_t now, uint32_t *pid)
 	return true;
 }
 
+/* Programs that start by the thousand must not have all looked at without end. */
+static uint64_t all_due(const struct library *l)
+{
+	return l->full ? l->all_ns + AGAIN_NS : UINT64_MAX;
+}
+
 static uint64_t next_due(const struct library *l)
 {
-	uint64_t due = UINT64_MAX;
+	uint64_t due = all_due(l);
 
-	if (l->soon.count)
+	if (l->soon.count && l->soon.at[l->soon.first].due < due)
 		due = l->soon.at[l->soon.first].due;
 	if (l->again.count && l->again.at[l->again.first].due < due)
 		due = l->again.at[l->again.first].due;
@@ -108,6 +115,13 @@ static void on_exec(void *arg, uint32_t pid)
 		set_timer(l);
 }
 
+static void look_at_all(struct library *l)
+{
+	l->full = false; /* one that starts meanwhile may be missed */
+	follow_all(l->follow);
+	l->all_ns = now_ns();
+}
+
 static void on_due(void *arg, uint32_t ready)
 {
 	struct library *l = arg;
@@ -123,9 +137,8 @@ static void on_due(void *arg, uint32_t ready)
 		if (!put(&l->again, pid, now + AGAIN_NS))
 			l->full = true;
 	}
-	if (l->full)
-		follow_all(l->follow);
-	l->full = false;
+	if (now >= all_due(l))
+		look_at_all(l);
 	set_timer(l);
 	if (!l->looking)
 		library_update(l); /* one may have come while it needed to wake nobody */
@@ -137,7 +150,7 @@ static void on_all(void *arg, uint32_t ready)
 
 	(void)ready;
 	library_update(l);
-	follow_all(l->follow);
+	look_at_all(l);
 	answers_expire(l->answers, now_ns());
 }
 
@@ -200,7 +213,7 @@ struct library *library_new(struct loop *loop, char *error, size_t size)
 		snprintf(error, size, "--library: %s", strerror(-err));
 		goto out;
 	}
-	follow_all(l->follow);
+	look_at_all(l);
 	return l;
 out:
 	library_free(l);

@@ -10,6 +10,8 @@
 #include <bpf/libbpf.h>
 
 #include "library.skel.h"
+#include "log.h"
+#include "links.h"
 
 /* Go: an entry and returns of two functions each. Others have four at the most. */
 #define LINKS_MAX (2 * (1 + LIBRARY_RETS))
@@ -25,6 +27,8 @@ struct library_programs {
 	struct library_bpf *skel;
 	struct ring_buffer *ring;
 	struct attached *file[AS_LIBRARY_FILES];
+	struct links *links;
+	unsigned int going[AS_LIBRARY_FILES]; /* links of a file that was let go of */
 };
 
 _Static_assert(sizeof(struct library_path) == sizeof(struct as_library_path) &&
@@ -98,6 +102,9 @@ struct library_programs *library_load(const struct library_words *words, char *e
 		err = errno;
 		goto out;
 	}
+	p->links = links_new();
+	if (!p->links)
+		goto out;
 	p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.answers), on_word, p, NULL);
 	p->skel->links.library_exec = bpf_program__attach(p->skel->progs.library_exec);
 	if (p->ring && p->skel->links.library_exec)
@@ -111,10 +118,18 @@ out:
 
 void library_unload(struct library_programs *p)
 {
+	unsigned int links = 0;
+
 	if (!p)
 		return;
 	for (unsigned int i = 0; i < AS_LIBRARY_FILES; i++)
+		links += p->file[i] ? p->file[i]->links : 0;
+	/* perf_uprobe_destroy() waits, under one mutex, until no task can be in it any more. */
+	if (links)
+		log_info("letting go of %u probes, some 0.1 s each", links);
+	for (unsigned int i = 0; i < AS_LIBRARY_FILES; i++)
 		library_detach(p, i);
+	links_free(p->links);
 	ring_buffer__free(p->ring);
 	library_bpf__destroy(p->skel);
 	free(p);
@@ -237,7 +252,7 @@ void library_detach(struct library_programs *p, unsigned int number)
 	if (!a)
 		return;
 	while (a->links) /* a call's return first */
-		bpf_link__destroy(a->link[--a->links]);
+		links_let_go(p->links, a->link[--a->links], &p->going[number]);
 	free(a);
 	p->file[number] = NULL;
 }
@@ -247,7 +262,12 @@ void library_settle(struct library_programs *p, unsigned int number)
 	struct attached *a = p->file[number];
 
 	for (; a && a->asking; a->asking--)
-		bpf_link__destroy(a->link[--a->links]);
+		links_let_go(p->links, a->link[--a->links], &p->going[number]);
+}
+
+bool library_is_free(const struct library_programs *p, unsigned int number)
+{
+	return !p->file[number] && links_are_gone(&p->going[number]);
 }
 
 int library_fd(const struct library_programs *p)

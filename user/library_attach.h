@@ -46,8 +46,11 @@ void library_unload(struct library_programs *p);
 int library_attach(struct library_programs *p, unsigned int number, const char *path,
 		   const struct library_look *look);
 
-/** library_detach - ask there no longer; the @number is free. */
+/** library_detach - ask there no longer, soon (links.h): then library_is_free() is true. */
 void library_detach(struct library_programs *p, unsigned int number);
+
+/** library_is_free - may the @number be given to a file? */
+bool library_is_free(const struct library_programs *p, unsigned int number);
 
 /**
  * library_settle - the file's fields hold what it answers: they are enough from now on, where

@@ -103,7 +103,7 @@ static unsigned int free_number(const struct follow *f)
 {
 	unsigned int n;
 
-	for (n = 0; n < AS_LIBRARY_FILES && f->by_number[n]; n++)
+	for (n = 0; n < AS_LIBRARY_FILES && !library_is_free(f->programs, n); n++)
 		;
 	return n;
 }

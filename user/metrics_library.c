@@ -56,9 +56,13 @@ static void write_lost(const struct page *p, const struct library_stats *s)
 static void write_joined(const struct page *p, const struct library_stats *s)
 {
 	static const char *const reasons[ANSWERS_UNMATCHED_COUNT] = {
-		[ANSWERS_NO_HANDSHAKE] = "no_handshake", [ANSWERS_LATE] = "late",
-		[ANSWERS_CONFLICT] = "conflict",	 [ANSWERS_UNVERIFIED] = "unverified",
-		[ANSWERS_IN_CLEAR] = "in_clear",	 [ANSWERS_FULL] = "full",
+		[ANSWERS_NO_HANDSHAKE] = "no_handshake",
+		[ANSWERS_LATE] = "late",
+		[ANSWERS_CONFLICT] = "conflict",
+		[ANSWERS_UNVERIFIED] = "unverified",
+		[ANSWERS_IN_CLEAR] = "in_clear",
+		[ANSWERS_TOO_EARLY] = "too_early",
+		[ANSWERS_FULL] = "full",
 	};
 
 	family(p, EXPO_COUNTER, "alpnscope_library_joined",

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "shape.h"
 
 #define MS 1000000ULL
 #define SERVERS_MAX 8000 /* whose TLS 1.3 flights are remembered, 1.2 KiB each */
@@ -93,7 +94,8 @@ static void ask_library(struct pipeline *p, const struct as_handshake *hs, struc
 	if (!p->answers || !(hs->flags & AS_F_SERVER_HELLO))
 		return;
 	p->answers_read(p->answers_arg);
-	if (!answers_take(p->answers, hs->server_random, verdict_is_open(hs, v), p->now, answer))
+	if (!answers_take(p->answers, hs->server_random, verdict_is_open(hs, v),
+			  flight_broken_off(hs), p->now, answer))
 		return;
 	name = (struct alpn_name){.bytes = answer->name, .len = answer->name_len};
 	verdict_library(hs, v, &name);

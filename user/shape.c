@@ -7,6 +7,7 @@
 
 #define MESSAGE 4 /* header of a handshake message: RFC 8446 section 4 */
 #define ALERT 2 /* RFC 8446 section 6 */
+#define OVERHEAD_MAX (1 + 16) /* of a record, by any cipher suite */
 #define CERTIFICATE_MIN 256 /* no flight with a chain and a signature is shorter */
 #define GRID_MIN 16
 #define GRID_MAX 1024
@@ -227,4 +228,17 @@ void flight_shape(const struct as_handshake *hs, struct flight *out)
 		full(hs, &s, count, out);
 	if (out->layout != FLIGHT_UNKNOWN)
 		find_client(hs, &s, out);
+}
+
+bool flight_broken_off(const struct as_handshake *hs)
+{
+	const struct as_flight *s = &hs->server_flight, *c = &hs->client_flight;
+	unsigned int alert = ALERT + OVERHEAD_MAX + FLIGHT_PAD;
+
+	if (!s->count || (s->count == 1 && s->len[0] <= alert))
+		return true;
+	for (unsigned int i = 0; i < c->count && i < AS_FLIGHT_MAX; i++)
+		if (c->before[i])
+			return c->type[i] != AS_REC_APPLICATION_DATA || c->len[i] <= alert;
+	return false;
 }

@@ -57,4 +57,12 @@ struct flight {
  */
 void flight_shape(const struct as_handshake *hs, struct flight *out);
 
+/**
+ * flight_broken_off - may a TLS 1.3 handshake have ended before its client had read
+ * EncryptedExtensions (RFC 8446 section 4.3.1)? So it is when the server sent nothing, or no
+ * more than an alert, or when an alert is the first thing that the client answered. Any record
+ * that is as short as an alert, padded too, counts as one.
+ */
+bool flight_broken_off(const struct as_handshake *hs);
+
 #endif

@@ -69,6 +69,9 @@ enum as_end {
 #define AS_X_KEY_SHARE (1U << 9)
 #define AS_X_NPN (1U << 10)
 #define AS_X_ECH (1U << 11)
+/* Of the client's: how long EncryptedExtensions may be. */
+#define AS_X_ALPS (1U << 16) /* application_settings, answered with the server's settings */
+#define AS_X_OTHER (1U << 17) /* any that is none of these, and that a server may answer there */
 
 /**
  * struct as_owner - who sent a hello, when the sender is on this host.

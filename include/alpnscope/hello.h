@@ -10,6 +10,7 @@
 #define ALPNSCOPE_HELLO_H
 
 #include "counters.h"
+#include "extension.h"
 #include "handshake.h"
 #include "stream.h"
 #include "wire.h"
@@ -86,41 +87,6 @@ AS_INLINE void as_session_id(const struct as_bytes *b, __u32 at, __u32 n, struct
 	}
 }
 
-/* The bit number of an extension of interest, or -1. */
-AS_INLINE int as_ext_bit(__u32 type)
-{
-	switch (type) {
-	case AS_EXT_SERVER_NAME:
-		return 0;
-	case AS_EXT_MAX_FRAGMENT_LENGTH:
-		return 1;
-	case AS_EXT_SUPPORTED_GROUPS:
-		return 2;
-	case AS_EXT_ALPN:
-		return 3;
-	case AS_EXT_RECORD_SIZE_LIMIT:
-		return 4;
-	case AS_EXT_SESSION_TICKET:
-		return 5;
-	case AS_EXT_PRE_SHARED_KEY:
-		return 6;
-	case AS_EXT_EARLY_DATA:
-		return 7;
-	case AS_EXT_SUPPORTED_VERSIONS:
-		return 8;
-	case AS_EXT_KEY_SHARE:
-		return 9;
-	case AS_EXT_NPN:
-		return 10;
-	case AS_EXT_ECH:
-		return 11;
-	default:
-		return -1;
-	}
-}
-
-AS_ASSERT(AS_X_ALPN == 1 << 3 && AS_X_ECH == 1 << 11, "as_ext_bit and AS_X_* agree");
-
 /* Note the extension of @type, with @len bytes of content at @at. */
 AS_INLINE int as_note(struct as_hello *h, __u32 type, __u32 at, __u32 len)
 {
@@ -128,8 +94,12 @@ AS_INLINE int as_note(struct as_hello *h, __u32 type, __u32 at, __u32 len)
 
 	AS_FRESH(h->n) = (__u32)as_ext_bit(type); /* else each case is a path of its own */
 	bit = AS_FRESH(h->n);
-	if (bit >= 16)
+	if (bit >= 32)
 		return 0;
+	if (bit >= 16) { /* of several kinds, so there may be two */
+		h->seen |= 1U << bit;
+		return 0;
+	}
 	if (h->seen & 1U << bit) /* RFC 8446 section 4.2: at most one */
 		return AS_ERR_DUPLICATE_EXTENSION;
 	h->seen |= 1U << bit;

@@ -117,6 +117,10 @@
 #define AS_EXT_EARLY_DATA 42 /* RFC 8446 section 4.2.10 */
 #define AS_EXT_SUPPORTED_VERSIONS 43 /* RFC 8446 section 4.2.1 */
 #define AS_EXT_KEY_SHARE 51 /* RFC 8446 section 4.2.8 */
+#define AS_EXT_ALPS_OLD 17513 /* application_settings, draft-vvv-tls-alps */
+#define AS_EXT_ALPS 17613
+#define AS_EXT_TRUST_ANCHORS 0xca34 /* draft-ietf-tls-trust-anchor-ids */
+#define AS_EXT_RENEGOTIATION_INFO 0xff01 /* RFC 5746 */
 #define AS_EXT_NPN 13172 /* draft-agl-tls-nextprotoneg-04 */
 #define AS_EXT_ECH 0xfe0d /* RFC 9849 */
 #define AS_SNI_HOST_NAME 0 /* RFC 6066 section 3 */

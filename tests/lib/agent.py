@@ -180,14 +180,14 @@ class Agent:
             tap.equal(len(found), count, f"events {json.dumps(found)}")
         return found
 
-    def stop(self):
-        """SIGTERM; assert exit 0 and that nothing of ours is left behind."""
+    def stop(self, seconds=10):
+        """SIGTERM; assert exit 0 in that time, and that nothing of ours is left behind."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(10)
+            status = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            raise AssertionError("still running 10 s after SIGTERM") from None
+            raise AssertionError(f"still running {seconds} s after SIGTERM") from None
         net.stop(self.process)
         tap.equal(status, 0, "exit status after SIGTERM; stderr: " + self.stderr())
         tap.equal(attachments(self.namespace), self.before, "attached to the interfaces")

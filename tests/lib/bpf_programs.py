@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """BPF programs that are loaded, and the traces of uprobes in a process."""
+import contextlib
 import json
 import os
 import re
@@ -19,10 +20,11 @@ def of(pid):
     """{id: name} of the programs that a process has loaded."""
     found = {}
     for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-        with open(f"/proc/{pid}/fdinfo/{fd}") as f:
+        # An agent that follows processes opens and closes files all the time.
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/fdinfo/{fd}") as f:
             number = re.search(r"^prog_id:\s*(\d+)", f.read(), re.M)
-        if number:
-            found[int(number.group(1))] = None
+            if number:
+                found[int(number.group(1))] = None
     return {p["id"]: p.get("name") for p in _all() if p["id"] in found}
 
 

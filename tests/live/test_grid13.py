@@ -175,13 +175,15 @@ def share():
 
 def undecided():
     """every encrypted choice is known"""
-    kinds = collections.defaultdict(dict)
+    kinds = collections.defaultdict(collections.Counter)
     for row, _ in undetermined:
-        kinds[f"server with {text(row.has)}, {row.client} offering {text(row.offer)}"][row.kind] = 0
+        pair_of = f"server with {text(row.has)}, {row.client} offering {text(row.offer)}"
+        kinds[pair_of][row.kind] += 1
     if undetermined:
         raise tap.Skip(f"{len(undetermined)} of {len(encrypted)} undetermined "
                        f"({len(undetermined) / len(encrypted):.1%}): " +
-                       "; ".join(f"{key}: {', '.join(names)}" for key, names in kinds.items()))
+                       "; ".join(f"{key}: " + ", ".join(f"{k} {n}" for k, n in names.items())
+                                 for key, names in kinds.items()))
 
 
 def cannot():

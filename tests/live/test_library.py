@@ -61,6 +61,20 @@ def of_server(agent, server):
         check(agent, truth)
 
 
+def broken_off(agent, started):
+    """refused behind the ServerHello, then the client's library is asked: no answer of it"""
+    def early():
+        return agent.metrics().sum("alpnscope_library_unmatched_total", reason="too_early")
+    caddy, before = next(s for s in started if isinstance(s, servers.Caddy)), early()
+    refused = clients.s_client(net.client, net.V4, caddy.port, clients.name(), ["foo"], "1.3")
+    tap.equal((refused.refused, "No ALPN negotiated" in refused.output), (True, True),
+              refused.output)
+    event, = judge.find(agent, refused)
+    tap.equal((event["alpn"]["outcome"], event["alpn"]["evidence"]), ("rejected", "alert"),
+              f"{refused}")
+    tap.equal(early() - before, 1, "answers that are not believed")
+
+
 def of_client(agent, client):
     for offer in CLIENTS[client]:
         with peers.Peer(net.host, 8600) as blind:
@@ -136,7 +150,7 @@ def totals(agent):
     tap.equal(metrics.by("alpnscope_library_refused_total", "reason"), {}, "refused")
     unmatched = metrics.by("alpnscope_library_unmatched_total", "reason")
     # Of the first handshakes, and of other programs of this machine.
-    for reason in ("unverified", "in_clear", "no_handshake"):
+    for reason in ("unverified", "in_clear", "no_handshake", "too_early"):
         unmatched.pop(reason, None)
     tap.equal(unmatched, {}, "unmatched")
     events = [e for e in agent.events() if e["alpn"]["evidence"] == "library"]
@@ -151,7 +165,7 @@ def let_go(agent, process):
               set(loaded.values()), True, f"loaded: {loaded}")
     probed = bpf_programs.changed_bytes(process.pid, "libssl.so")
     tap.equal(probed > 0, True, "probes in the process while the agent runs")
-    agent.stop()
+    agent.stop(60)  # the kernel takes from 0.1 s on for each probe, one after another
     tap.equal(set(loaded) & set(bpf_programs.all_ids()), set(), "still loaded")
     tap.equal(bpf_programs.changed_bytes(process.pid, "libssl.so"), 0, "bytes that differ")
 
@@ -166,7 +180,8 @@ def doctor():
     before = lines()
     for words in ("asks openssl in ", "/libssl.so", "asks go in ", "/caddy (caddy,", "rustls"):
         tap.equal(any(words in line for line in before), True, f"{words} in {before}")
-    tap.equal([line for line in before if copy in line], [], "Java")
+    if any("Java" in line for line in before):
+        raise tap.Skip("a Java program runs on this machine: it is the one that doctor names")
     run = f"import ctypes, time; ctypes.CDLL({copy!r}); print(1, flush=True); time.sleep(60)"
     java = net.host.spawn([sys.executable, "-c", run], stdout=subprocess.PIPE)
     java.stdout.readline()
@@ -243,6 +258,7 @@ with contextlib.ExitStack() as stack:
                        agent, s) for s in started]
     tests += [tap.named(f"{c.__name__} answers", of_client, agent, c) for c in CLIENTS]
     tests += [tap.named(t.__doc__, t, agent, *more)
-              for t, *more in ((crowd, haproxy), (static,), (contained,), (disagreement,),
-                               (in_clear, plain), (totals,), (let_go, haproxy.process))]
+              for t, *more in ((broken_off, started), (crowd, haproxy), (static,), (contained,),
+                               (disagreement,), (in_clear, plain), (totals,),
+                               (let_go, haproxy.process))]
     tap.run(tests + [doctor, capabilities, opt_in, cost], agent.diagnosis)

@@ -39,7 +39,7 @@ static const char *ask(struct answers *t, uint8_t random)
 	uint8_t whole[32];
 
 	memset(whole, random, sizeof(whole));
-	if (!answers_take(t, whole, true, SECOND, &a))
+	if (!answers_take(t, whole, true, false, SECOND, &a))
 		return "?";
 	snprintf(name, sizeof(name), "%.*s", a.name_len, (const char *)a.name);
 	return name;
@@ -88,8 +88,8 @@ static void the_whole_random_counts(void **state)
 	memset(other, 1, sizeof(other));
 	other[31] ^= 1;
 	answers_add(*state, &a);
-	assert_false(answers_take(*state, other, true, SECOND, &got));
-	assert_true(answers_take(*state, a.random, true, SECOND, &got));
+	assert_false(answers_take(*state, other, true, false, SECOND, &got));
+	assert_true(answers_take(*state, a.random, true, false, SECOND, &got));
 }
 
 static void both_ends_agree(void **state)
@@ -118,10 +118,44 @@ static void lengths_count(void **state)
 	tell(*state, 1, "h2");
 	tell(*state, 1, "h2c");
 	assert_string_equal(ask(*state, 1), "?");
-	tell(*state, 2, "");
 	tell(*state, 2, "h2");
+	tell(*state, 2, "");
 	assert_string_equal(ask(*state, 2), "?");
 	assert_unmatched(*state, ANSWERS_CONFLICT, 2);
+}
+
+static void tell_of(struct answers *t, uint32_t tgid, const char *name)
+{
+	struct as_library_answer a = told(1, name);
+
+	a.tgid = tgid;
+	answers_add(t, &a);
+}
+
+/* A client that asks between ServerHello and EncryptedExtensions, and again. */
+static void asked_too_early(void **state)
+{
+	tell_of(*state, 7, "");
+	tell_of(*state, 7, "h2");
+	assert_string_equal(ask(*state, 1), "h2");
+	assert_unmatched(*state, ANSWERS_CONFLICT, 0);
+}
+
+/* But another process that says none, or one that takes its word back, is one. */
+static void too_late_to_choose(void **state)
+{
+	tell_of(*state, 7, "");
+	tell_of(*state, 8, "h2");
+	assert_string_equal(ask(*state, 1), "?");
+	assert_unmatched(*state, ANSWERS_CONFLICT, 1);
+}
+
+static void a_choice_stays(void **state)
+{
+	tell_of(*state, 7, "h2");
+	tell_of(*state, 7, "");
+	assert_string_equal(ask(*state, 1), "?");
+	assert_unmatched(*state, ANSWERS_CONFLICT, 1);
 }
 
 static void a_conflict_that_comes_late_is_counted(void **state)
@@ -146,8 +180,27 @@ static void what_the_wire_says_is_not_needed(void **state)
 	struct as_library_answer a = told(1, "h2"), got;
 
 	answers_add(*state, &a);
-	assert_false(answers_take(*state, a.random, false, SECOND, &got));
+	assert_false(answers_take(*state, a.random, false, false, SECOND, &got));
 	assert_unmatched(*state, ANSWERS_IN_CLEAR, 1);
+}
+
+/* "None" from before EncryptedExtensions, unless it is from that very message; a name is one. */
+static void no_name_may_come_too_early(void **state)
+{
+	struct as_library_answer a = told(1, ""), got;
+
+	answers_add(*state, &a);
+	assert_false(answers_take(*state, a.random, true, true, SECOND, &got));
+	assert_unmatched(*state, ANSWERS_TOO_EARLY, 1);
+	a = told(2, "");
+	a.how = AS_LIBRARY_MESSAGE;
+	answers_add(*state, &a);
+	assert_true(answers_take(*state, a.random, true, true, SECOND, &got));
+	a = told(3, "h2");
+	answers_add(*state, &a);
+	assert_true(answers_take(*state, a.random, true, true, SECOND, &got));
+	assert_unmatched(*state, ANSWERS_TOO_EARLY, 1);
+	assert_int_equal(answers_count(*state).waiting, 0);
 }
 
 static void without_a_handshake_it_expires(void **state)
@@ -288,9 +341,13 @@ int main(void)
 		test(both_ends_agree),
 		test(of_two_that_differ_none_is_believed),
 		test(lengths_count),
+		test(asked_too_early),
+		test(too_late_to_choose),
+		test(a_choice_stays),
 		test(a_conflict_that_comes_late_is_counted),
 		test(late),
 		test(what_the_wire_says_is_not_needed),
+		test(no_name_may_come_too_early),
 		test(without_a_handshake_it_expires),
 		test(a_full_table_counts_what_makes_way),
 		test(randoms_that_are_none),

@@ -120,6 +120,22 @@ static const struct row optional[] = {
 	 "86/0 86/1 21/2 69/2", "h2", GRADE_EXACT},
 	{"early data refused: no 4", BOTH, EARLY, SHA384, X25519, "27/1 874/1 281/1 69/1",
 	 "86/0 69/4", UNKNOWN, GRADE_NONE},
+	/* application_settings: h2, 9, with a frame of settings, 4 + 9, is none and 8 groups */
+	{"none or h2 with settings", BOTH, SNI | AS_X_ALPS, SHA384, X25519, FULL(45), "69/4",
+	 UNKNOWN, GRADE_NONE},
+	{"h2 with settings, resumed in one record", BOTH, SNI | AS_X_ALPS | PSK, SHA384, X25519,
+	 ONE(97), "69/1", UNKNOWN, GRADE_NONE},
+	{"none, application_settings", BOTH, SNI | AS_X_ALPS, SHA384, X25519, FULL(23), "69/4",
+	 "none", GRADE_EXACT},
+	{"h2, and no settings of the server's", BOTH, SNI | AS_X_ALPS, SHA384, X25519, FULL(36),
+	 "69/4", "h2", GRADE_EXACT},
+	{"http/1.1, application_settings", BOTH, SNI | AS_X_ALPS, SHA384, X25519, FULL(38), "69/4",
+	 "http/1.1", GRADE_EXACT},
+	{"http/1.1, application_settings, padded, 11 groups", BOTH, SNI | AS_X_ALPS, SHA384, X25519,
+	 JSSE(82), "85/4", "http/1.1", GRADE_LISTED},
+	/* ticket_request is answered with 5 bytes (RFC 9149 section 3): h2's 14 is 4 groups */
+	{"h2, tickets counted", BOTH, SNI | AS_X_OTHER, SHA384, X25519, FULL(37), "69/4", UNKNOWN,
+	 GRADE_NONE},
 	/* offers */
 	{"h2 alone", "h2", SNI, SHA384, X25519, FULL(32), "69/4", "h2", GRADE_EXACT},
 	{"h2 alone, none", "h2", SNI, SHA384, X25519, FULL(23), "69/4", "none", GRADE_EXACT},

@@ -164,8 +164,8 @@ static void it_wins_and_the_difference_is_counted(void **state)
 	see(r, BOTH, LIKELY_HTTP1, "h2");
 	assert_says(r, OUTCOME_NEGOTIATED, EVIDENCE_LIBRARY, "h2");
 	assert_int_equal(disagreed(r, EVIDENCE_RECORD_LENGTH, GRADE_LIKELY), 1);
-	see(r, BOTH, "19/0", "");
-	assert_says(r, OUTCOME_IGNORED, EVIDENCE_LIBRARY, "");
+	see(r, BOTH, "19/0", "h2");
+	assert_says(r, OUTCOME_NEGOTIATED, EVIDENCE_LIBRARY, "h2");
 	assert_int_equal(disagreed(r, EVIDENCE_ALERT, GRADE_STRONG), 1);
 	see(r, BOTH, EXACT_NONE, "");
 	assert_int_equal(disagreed(r, EVIDENCE_RECORD_LENGTH, GRADE_EXACT), 1);
@@ -196,6 +196,41 @@ static void what_is_in_clear_stays(void **state)
 	see(r, NULL, HIDDEN, "h2");
 	assert_says(r, OUTCOME_NOT_OFFERED, EVIDENCE_CLIENT_HELLO, "");
 	assert_int_equal(answers_count(r->p.answers).unmatched[ANSWERS_IN_CLEAR], 2);
+}
+
+/*
+ * A client that gave up before it had read EncryptedExtensions is asked what was chosen: "none".
+ * Its last word is an alert: 19, or 35 where records are padded by 16, or in clear; or the server
+ * had none but an alert.
+ */
+static void no_name_in_a_handshake_that_broke_off(void **state)
+{
+	static const char *const broken[] = {"19/4", "35/4", "7t21/4"};
+	struct rig *r = *state;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		judge(r, tls13(BOTH, SNI, HIDDEN, broken[i]), "");
+		assert_says(r, OUTCOME_UNDETERMINED, EVIDENCE_NONE, "");
+	}
+	judge(r, tls13(BOTH, SNI, NULL, "69/0"), "");
+	assert_says(r, OUTCOME_UNDETERMINED, EVIDENCE_NONE, "");
+	judge(r, tls13("foo", SNI, "19/0", NULL), "");
+	assert_says(r, OUTCOME_REJECTED, EVIDENCE_ALERT, "");
+	assert_int_equal(answers_count(r->p.answers).unmatched[ANSWERS_TOO_EARLY], 5);
+	assert_int_equal(disagreed(r, EVIDENCE_ALERT, GRADE_STRONG), 0);
+}
+
+/* Early data came before; a name is one, whatever the client made of it; some just leave. */
+static void what_tells_that_it_was_read(void **state)
+{
+	struct rig *r = *state;
+
+	judge(r, tls13(BOTH, SNI, HIDDEN, "19/0 69/1"), "");
+	assert_says(r, OUTCOME_IGNORED, EVIDENCE_LIBRARY, "");
+	judge(r, tls13(BOTH, SNI, HIDDEN, "19/1"), "h2");
+	assert_says(r, OUTCOME_NEGOTIATED, EVIDENCE_LIBRARY, "h2");
+	judge(r, tls13(BOTH, SNI, HIDDEN, NULL), "");
+	assert_says(r, OUTCOME_IGNORED, EVIDENCE_LIBRARY, "");
 }
 
 /* RFC 9849: the inner hello's offer is the one that counts. */
@@ -296,6 +331,8 @@ int main(void)
 		test(it_wins_and_the_difference_is_counted),
 		test(a_conflict_leaves_the_inference),
 		test(what_is_in_clear_stays),
+		test(no_name_in_a_handshake_that_broke_off),
+		test(what_tells_that_it_was_read),
 		test(ech_hides_the_offer),
 		test(a_truncated_offer_may_hold_it),
 		test(it_teaches),
