@@ -61,6 +61,26 @@ class Cgroup:
         return os.stat(self.dir).st_ino
 
 
+class In:
+    """A namespace whose programs start in a cgroup, or by way of another program."""
+
+    def __init__(self, namespace, group=None, prefix=()):
+        self.namespace, self.group, self.prefix = namespace, group, list(prefix)
+
+    def __getattr__(self, name):
+        return getattr(self.namespace, name)
+
+    def _argv(self, argv):
+        argv = [*self.prefix, *argv]
+        return self.group.argv(argv) if self.group else argv
+
+    def argv(self, argv):
+        return self.namespace.argv(self._argv(argv))
+
+    def spawn(self, argv, **kwargs):
+        return self.namespace.spawn(self._argv(argv), **kwargs)
+
+
 def isolate():
     """Leave the cgroup that this process was started in: were that one of a systemd service, every
     program of the test would belong to it."""

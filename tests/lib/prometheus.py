@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 import urllib.parse
 
 import programs
@@ -64,6 +65,13 @@ scrape_configs:{jobs}
         """The labels of each alert of that name that fires."""
         return [a["labels"] for a in self.ask("alerts")["alerts"]
                 if a["state"] == "firing" and a["labels"]["alertname"] == alert]
+
+    def settle(self, agent):
+        """Wait until it has what the agent, once drained, says, and has judged it."""
+        total = agent.drain().sum("alpn_handshakes_total")
+        tap.wait_for(lambda: self.value("sum(alpn_handshakes_total)") == total,
+                     f"Prometheus to have {total} handshakes")
+        time.sleep(4)  # an evaluation, and what an alert of a test waits for
 
     def target(self):
         return self.ask("targets")["activeTargets"][0]

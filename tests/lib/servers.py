@@ -6,6 +6,7 @@ class returns, and ends with the with block or close(). `log` holds all that it 
 """
 import json
 import os
+import signal
 import tempfile
 
 import net
@@ -74,6 +75,7 @@ class Nginx(Server):
     program = "nginx"
     listen = ""  # more words for the listener
     server = ""  # more lines for the server
+    answer = 'return 200 "ok\\n";'
 
     def args(self):
         http2 = " http2" if "h2" in self.alpn else ""
@@ -91,11 +93,21 @@ http {{
 	server {{
 		listen [::]:{self.port} ssl{http2} ipv6only=off backlog=1024{self.listen};
 		{self.server}
-		return 200 "ok\\n";
+		{self.answer}
 	}}
 }}
 """)
         return ["-p", self.dir, "-c", conf, "-e", "stderr"]
+
+    def reload(self, alpn):
+        """nginx -s reload, with or without HTTP/2; the new workers serve alone when it returns."""
+        def workers():
+            path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+            return set(net.read(path).split())
+        before, self.alpn = workers(), list(alpn)
+        self.args()
+        self.process.send_signal(signal.SIGHUP)
+        tap.wait_for(lambda: workers() and not workers() & before, "nginx to reload")
 
     def truth(self, client_port):
         """(alpn or None, TLS version, server name or None) of a connection that was logged."""

@@ -21,6 +21,7 @@ import net as netlib
 import servers
 import tap
 from agent import BINARY, Agent
+from cgroup import In
 from clients import H1, H2
 from net import Pair
 
@@ -278,19 +279,6 @@ def client_role():
         tap.equal(metrics.by("alpn_handshakes_total", "server_address", service_name="upstream"),
                   {truth.sni: 1}, "label server_address")
         agent.stop()
-
-
-class In:
-    """A namespace whose programs start in a cgroup."""
-
-    def __init__(self, namespace, group):
-        self.namespace, self.group = namespace, group
-
-    def __getattr__(self, name):
-        return getattr(self.namespace, name)
-
-    def spawn(self, argv, **kwargs):
-        return self.namespace.spawn(self.group.argv(argv), **kwargs)
 
 
 def workloads():

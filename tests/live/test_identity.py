@@ -13,6 +13,7 @@ import judge
 import servers
 import tap
 from agent import Agent
+from cgroup import In
 from clients import H2
 from net import Bridged, read
 
@@ -29,24 +30,6 @@ while True:
     c.recv(1 << 16)
     c.close()
 """
-
-
-class In:
-    """A namespace whose programs start in a cgroup, or by way of another program."""
-
-    def __init__(self, namespace, group=None, prefix=()):
-        self.namespace, self.group, self.prefix = namespace, group, list(prefix)
-
-    def __getattr__(self, name):
-        return getattr(self.namespace, name)
-
-    def argv(self, argv):
-        argv = [*self.prefix, *argv]
-        return self.namespace.argv(self.group.argv(argv) if self.group else argv)
-
-    def spawn(self, argv, **kwargs):
-        argv = [*self.prefix, *argv]
-        return self.namespace.spawn(self.group.argv(argv) if self.group else argv, **kwargs)
 
 
 def event_of(agent, truth):
