@@ -4,6 +4,7 @@
 kernel: series and memory stay under the caps of docs/METRICS.md, and who is configured or listens
 is counted exactly."""
 import contextlib
+import json
 import os
 import random
 import socket
@@ -178,6 +179,16 @@ def listening():
     tap.equal(of_nobody(metrics), lost, "under _overflow")
 
 
+def reported():
+    """the reports tell the same of both"""
+    done = subprocess.run([BINARY, "services", "--socket", agent.socket, "-o", "json", "--role",
+                           "server"], capture_output=True, text=True, timeout=20)
+    rows = {row["server"]["port"]: row["alpn"] for row in map(json.loads, done.stdout.splitlines())
+            if "server" in row}
+    tap.equal([(rows[port]["handshakes"], rows[port]["protocols"]) for port in (SHOP, LISTENER)],
+              [(SHOPPED, {"http/1.1": SHOPPED}), (21, {"h2": 14, "http/1.1": 7})])
+
+
 with contextlib.ExitStack() as stack:
     ports = random.Random(1)
     scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="alpnscope-"))
@@ -186,4 +197,4 @@ with contextlib.ExitStack() as stack:
         file.write(f"services: [{{name: shop, port: {SHOP}, role: server, expect: h2}}]\n")
     stack.enter_context(servers.Nginx(net.host, LISTENER, H2))
     agent = stack.enter_context(Agent(net.host, "--config", config, output="columns"))
-    tap.run([flooded, overflow, configured, listening], agent.diagnosis)
+    tap.run([flooded, overflow, configured, listening, reported], agent.diagnosis)
