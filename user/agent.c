@@ -54,6 +54,13 @@ static void on_record(void *arg, const struct as_handshake *hs)
 	pipeline_record(&a->pipe, hs);
 }
 
+static void on_listener(void *arg, const struct identity_listener *l)
+{
+	struct agent *a = arg;
+
+	services_listener(&a->services, l);
+}
+
 /* While handshakes are in progress, look for overdue ones; else sleep without a timer. */
 static void tick(void *arg, uint32_t ready)
 {
@@ -96,10 +103,12 @@ static void on_signal(void *arg, uint32_t ready)
 	(void)ready;
 	if (read(a->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
-	if (info.ssi_signo == SIGHUP && a->opt->config && a->daemon)
+	if (info.ssi_signo == SIGHUP && a->opt->config && a->daemon) {
 		services_reload(&a->services);
-	else
+		identity_look(a->identity); /* who listens may be called otherwise now */
+	} else {
 		a->stop = true;
+	}
 }
 
 static void on_time(void *arg, uint32_t ready)
@@ -194,6 +203,7 @@ static int start_book(struct agent *a)
 	if (services_open(&a->services, a->opt, a->aggregate, a->loop))
 		return -1;
 	services_report(&a->services, a->pipe.report);
+	identity_on_listener(a->identity, on_listener, a);
 	a->pipe.identity = a->identity;
 	a->pipe.book = a->services.book;
 	a->pipe.aggregate = a->aggregate;

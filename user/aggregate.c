@@ -43,15 +43,19 @@ void aggregate_free(struct aggregate *agg)
 	table_free(agg->handshakes);
 	table_free(agg->evidence);
 	table_free(agg->services);
+	table_free(agg->listening);
 	address_labels_clear(&agg->addresses);
 	free(agg);
 }
 
 /* Of a table's @limit: what no local workload is known of can be invented from the wire (any port
- * of this host or of a forwarded one), so it may fill a table by half only. */
-static size_t share(size_t limit, const char *service, bool unowned)
+ * of this host or of a forwarded one), so it may fill a table by half only; a client of this host
+ * may dial any port, and all of them fill it by three quarters. The rest is for servers. */
+static size_t share(size_t limit, const char *service, enum role role, bool unowned)
 {
-	return unowned || !strcmp(service, "unknown") ? limit / 2 : limit;
+	if (unowned || !strcmp(service, "unknown"))
+		return limit / 2;
+	return role == ROLE_CLIENT ? limit / 4 * 3 : limit;
 }
 
 static bool is_overflow(const struct series *s)
@@ -163,7 +167,7 @@ int aggregate_declare(struct aggregate *agg, const char *service, uint16_t port,
 	service_id(&id, service, port, role);
 	HASH_FIND(hh, agg->services, &id, sizeof(id), have);
 	if (!have && !reserved &&
-	    HASH_COUNT(agg->services) >= share(services_max(agg), service, false))
+	    HASH_COUNT(agg->services) >= share(services_max(agg), service, role, false))
 		return 0;
 	s = (struct service_series *)series_get(&agg->services, SIZE_MAX, &id, sizeof(*s));
 	if (!s)
@@ -184,27 +188,74 @@ void aggregate_expect_nothing(struct aggregate *agg)
 	}
 }
 
-static int count_side(struct aggregate *agg, const struct event *ev, const struct event_side *side)
+static bool listens(const struct aggregate *agg, const struct series_id *id)
 {
-	struct series *service, *handshakes, *evidence;
-	struct series_id id, by_evidence;
-	size_t limit = share(agg->max_series, side->service, side->unowned);
+	struct series *s = NULL;
+
+	if (agg->listeners < AGGREGATE_LISTENERS_MAX)
+		HASH_FIND(hh, agg->listening, id, sizeof(*id), s);
+	return s;
+}
+
+int aggregate_listen(struct aggregate *agg, const char *service, uint16_t port)
+{
+	struct series_id id;
+
+	service_id(&id, service, port, ROLE_SERVER);
+	if (listens(agg, &id) || HASH_COUNT(agg->listening) >= AGGREGATE_LISTENERS_MAX)
+		return 0;
+	return series_get(&agg->listening, SIZE_MAX, &id, sizeof(struct series)) ? 0 : -ENOMEM;
+}
+
+void aggregate_listen_anew(struct aggregate *agg)
+{
+	table_free(agg->listening);
+	agg->listening = NULL;
+}
+
+/* The service of @side, or the overflow's; NULL when out of memory. */
+static struct service_series *service_of(struct aggregate *agg, const struct event *ev,
+					 const struct event_side *side)
+{
+	size_t limit = share(services_max(agg), side->service, side->role, side->unowned);
+	struct service_series *s;
+	struct series_id id;
+	struct series *have;
 
 	service_id(&id, side->service, ev->hs->server_port, side->role);
-	service = series_get(&agg->services, share(services_max(agg), side->service, side->unowned),
-			     &id, sizeof(struct service_series));
+	HASH_FIND(hh, agg->services, &id, sizeof(id), have);
+	s = (struct service_series *)have;
+	if (s && (s->reserved || s->listens))
+		return s;
+	if (!listens(agg, &id))
+		return (struct service_series *)series_get(&agg->services, limit, &id, sizeof(*s));
+	s = (struct service_series *)series_get(&agg->services, SIZE_MAX, &id, sizeof(*s));
+	if (s) {
+		s->listens = true;
+		agg->listeners++;
+	}
+	return s;
+}
+
+static int count_side(struct aggregate *agg, const struct event *ev, const struct event_side *side)
+{
+	struct series *handshakes, *evidence;
+	struct series_id id, by_evidence;
+	struct service_series *service = service_of(agg, ev, side);
+	size_t limit = share(agg->max_series, side->service, side->role, side->unowned);
+
 	if (!service)
 		return -ENOMEM;
-	if (((struct service_series *)service)->reserved)
+	if (service->reserved || service->listens)
 		limit = SIZE_MAX; /* its labels have few values */
-	id = service->id; /* a service that found no place has none in the other tables */
+	id = service->series.id; /* one that found no place has none in the other tables */
 	by_evidence = id;
 	by_evidence.port = 0;
 	by_evidence.version = ev->verdict.version;
 	by_evidence.evidence = (uint8_t)ev->verdict.evidence;
 	by_evidence.grade = (uint8_t)ev->verdict.grade;
 	handshake_labels(&id, ev);
-	if (side->role == ROLE_CLIENT && !is_overflow(service))
+	if (side->role == ROLE_CLIENT && !is_overflow(&service->series))
 		address_label(&agg->addresses, ev, id.address);
 	handshakes = series_get(&agg->handshakes, limit, &id, sizeof(*handshakes));
 	evidence = series_get(&agg->evidence, limit, &by_evidence, sizeof(*evidence));
@@ -212,9 +263,9 @@ static int count_side(struct aggregate *agg, const struct event *ev, const struc
 		return -ENOMEM;
 	handshakes->count++;
 	evidence->count++;
-	count_service((struct service_series *)service, ev, side);
+	count_service(service, ev, side);
 	count_delay(&agg->delay[side->role], ev->hs);
-	if (is_overflow(service) || is_overflow(handshakes) || is_overflow(evidence))
+	if (is_overflow(&service->series) || is_overflow(handshakes) || is_overflow(evidence))
 		agg->overflow++;
 	return 0;
 }

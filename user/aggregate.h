@@ -12,7 +12,8 @@
 #include "event.h"
 
 #define AGGREGATE_SERIES_DEFAULT 10000
-#define AGGREGATE_SERVICE_SERIES 10 /* of a table's cap, for each service that has a place */
+#define AGGREGATE_SERVICE_SERIES 12 /* of a table's cap, for each service that has a place */
+#define AGGREGATE_LISTENERS_MAX 512 /* places beyond the caps for who listens on this host */
 #define AGGREGATE_OVERFLOW "_overflow" /* service_name once a table is full */
 #define AGGREGATE_DELAY_BUCKETS 17
 #define AGGREGATE_PROTOCOL_MAX 32 /* bytes of a next_protocol label, terminator included */
@@ -55,6 +56,7 @@ struct series {
  *          its count is that of all handshakes
  * @last_fallback_ns, @last_expected_ns: CLOCK_REALTIME, 0 never
  * @reserved: it is configured; it has room for all its series, beyond the caps
+ * @listens: likewise, as one that aggregate_listen() told of
  */
 struct service_series {
 	struct series series;
@@ -65,7 +67,7 @@ struct service_series {
 	int64_t last_fallback_ns;
 	int64_t last_expected_ns;
 	struct expectation expect;
-	bool reserved;
+	bool reserved, listens;
 };
 
 /** struct delay_bound - the upper end of a bucket, as a number and as its label `le`. */
@@ -89,6 +91,8 @@ struct delay {
  * @handshakes: by service, port, role, peer, offered, protocol, outcome
  * @evidence: by service, role, version, evidence, grade
  * @services: by service, port, role; each is a struct service_series
+ * @listening: service and port of those that aggregate_listen() told of
+ * @listeners: services that have a place by that, AGGREGATE_LISTENERS_MAX at the most
  * @overflow: sides of events that were counted under AGGREGATE_OVERFLOW
  * @addresses: of the label server_address; its limit may be changed at any time
  */
@@ -97,6 +101,8 @@ struct aggregate {
 	struct series *handshakes;
 	struct series *evidence;
 	struct series *services;
+	struct series *listening;
+	size_t listeners;
 	struct delay delay[ROLE_COUNT];
 	uint64_t overflow;
 	struct address_labels addresses;
@@ -122,6 +128,19 @@ int aggregate_event(struct aggregate *agg, const struct event *ev);
  */
 int aggregate_declare(struct aggregate *agg, const char *service, uint16_t port, enum role role,
 		      const struct expectation *expect, bool reserved);
+
+/**
+ * aggregate_listen - a server of this host listens. It has its place whenever its first handshake
+ * comes, whatever the tables hold by then, and room for all its series; it has none before that,
+ * for it may not speak TLS at all.
+ * @service: printable ASCII; @port: host byte order
+ * Returns 0 or -ENOMEM. Beyond AGGREGATE_LISTENERS_MAX it is as any other server.
+ */
+int aggregate_listen(struct aggregate *agg, const char *service, uint16_t port);
+
+/** aggregate_listen_anew - who listens is told anew. A service that has had a handshake keeps its
+ * place. */
+void aggregate_listen_anew(struct aggregate *agg);
 
 /** aggregate_expect_nothing - what is expected of services has changed: it is told anew, by
  * aggregate_declare() and by each service's next handshake. No service is reserved any more. */

@@ -34,6 +34,8 @@ struct identity {
 	struct cgroups *cgroups;
 	struct container_names *containers;
 	struct server *servers;
+	identity_listener_fn listening; /* or NULL */
+	void *listening_arg;
 	uint64_t looked; /* ns, 0 never */
 	uint64_t pause; /* before the next look, ns: none after the first */
 };
@@ -136,6 +138,8 @@ static void on_listener(void *arg, const struct listener *l)
 	memcpy(at.addr, l->addr, sizeof(at.addr));
 	memcpy(owner.comm, l->comm, sizeof(owner.comm));
 	describe(id, &owner, false, id->looked, &w);
+	if (id->listening)
+		id->listening(id->listening_arg, &(struct identity_listener){l->addr, l->port, &w});
 	HASH_FIND(hh, id->servers, &at, sizeof(at), s);
 	if (s && s->process.seen_ns == id->looked) {
 		if (strcmp(s->work.process, w.process) != 0 ||
@@ -144,6 +148,12 @@ static void on_listener(void *arg, const struct listener *l)
 		return;
 	}
 	remember(id, &at, &w, id->looked);
+}
+
+void identity_on_listener(struct identity *id, identity_listener_fn fn, void *arg)
+{
+	id->listening = fn;
+	id->listening_arg = arg;
 }
 
 static uint64_t now_ns(void)
@@ -157,6 +167,8 @@ static uint64_t now_ns(void)
 void identity_look(struct identity *id)
 {
 	id->looked = now_ns();
+	if (id->listening)
+		id->listening(id->listening_arg, NULL);
 	listener_scan(on_listener, id);
 }
 

@@ -23,6 +23,24 @@ struct identity *identity_new(identity_local_fn is_local, const void *arg);
 void identity_free(struct identity *identity);
 
 /**
+ * struct identity_listener - who listens at an address and port of this host.
+ * @addr: 16 bytes in network order, IPv4 mapped
+ * @port: host byte order
+ */
+struct identity_listener {
+	const uint8_t *addr;
+	uint16_t port;
+	const struct workload *work;
+};
+
+/** Told of each listener that a look finds (@l is valid during the call only), and, with @l NULL,
+ * once before the first one of each look. */
+typedef void (*identity_listener_fn)(void *arg, const struct identity_listener *l);
+
+/** identity_on_listener - have @fn called by identity_look(). */
+void identity_on_listener(struct identity *identity, identity_listener_fn fn, void *arg);
+
+/**
  * identity_look - find out who listens now, so that a server has a name before it first answers. It
  * is done again when a server without a known name is met, every second at the most, and
  * ever more seldom, to every 64 s, while that does not help.

@@ -109,14 +109,15 @@ void observed_find(const struct observed *o, const struct service_key *key, stru
 	memcpy(out->name[0], e->name, sizeof(e->name));
 }
 
-/* One more of a share; false when it has half of all already, or there is no memory. Server names
- * can be invented, and so can ports where no workload is known: there must be room for others. */
+/* One more of a share; false when no more would be left for others than it has, or there is no
+ * memory. Server names can be invented, and so can ports where no workload is known: however many
+ * names are flooded so, there is room for another one. */
 static bool take_share(struct observed *o, const char *name)
 {
 	struct observed_share *s = find_share(o, name);
 	size_t size = strlen(name) + 1;
 
-	if (s && s->entries >= o->limit / 2)
+	if (s && s->entries >= o->limit - HASH_COUNT(o->entries))
 		return false;
 	if (!s) {
 		s = calloc(1, sizeof(*s) + size);

@@ -13,7 +13,7 @@ struct observed_share;
  * @limit: the most entries, each for one service_key
  * @refused: times that one more was not taken
  * @changes: grows with each change
- * @shares: how many entries each name has; at most half of @limit
+ * @shares: how many entries each name has; no more than it leaves free: half of @limit for one
  */
 struct observed {
 	size_t limit;

@@ -40,7 +40,7 @@ struct service_key {
  * service_new - an empty book.
  * @limit: the most services whose observed expectation is kept; beyond it a new
  *         one is not learned (an invented SNI must not push out a real service), nor are
- *         more than half of them for one name
+ *         more for one name than it leaves free: half of them at the most
  * Returns NULL when out of memory.
  */
 struct service_book *service_new(size_t limit);

@@ -136,6 +136,28 @@ void services_report(struct services *s, struct report *report)
 	declare_all(s);
 }
 
+void services_listener(struct services *s, const struct identity_listener *l)
+{
+	struct service_key key = {.role = ROLE_SERVER};
+	char name[SERVICE_NAME_MAX];
+	struct service_facts facts;
+
+	if (!l) {
+		aggregate_listen_anew(s->aggregate);
+		return;
+	}
+	workload_name(l->work, name, sizeof(name));
+	if (!name[0])
+		return;
+	key.name = name;
+	key.server_port = l->port;
+	key.server_addr = l->addr;
+	key.work = l->work;
+	service_find(s->book, &key, &facts);
+	if (aggregate_listen(s->aggregate, facts.name, l->port))
+		log_error("out of memory: no place is kept for %s in the metrics", facts.name);
+}
+
 void services_reload(struct services *s)
 {
 	if (!s->path)

@@ -5,6 +5,7 @@
 #define ALPNSCOPE_SERVICES_H
 
 #include "aggregate.h"
+#include "identity.h"
 #include "options.h"
 #include "report.h"
 #include "service.h"
@@ -40,6 +41,10 @@ int services_open(struct services *s, const struct options *opt, struct aggregat
 /** services_report - have @report know the configured services, and requests for reports answered
  * from it; NULL for none. It must outlive @s. */
 void services_report(struct services *s, struct report *report);
+
+/** services_listener - of identity_on_listener(): who listens on this host has a place in the
+ * metrics. */
+void services_listener(struct services *s, const struct identity_listener *l);
 
 /** services_reload - read the configuration file again. One that has an error is said, and the one
  * before stays in force. Without a file nothing. */

@@ -358,77 +358,6 @@ static void configured_goes_before_observed(void **state)
 	assert_string_equal(expected(*state, &key).name[1], "");
 }
 
-static void an_invented_name_pushes_out_nobody(void **state)
-{
-	struct service_book *book = service_new(2);
-	struct service_key first = key_of("nginx", 443, ROLE_SERVER, "1");
-	struct service_key second = key_of("haproxy", 443, ROLE_SERVER, "2");
-	struct service_key third = key_of("node", 443, ROLE_SERVER, "3");
-
-	(void)state;
-	assert_non_null(book);
-	learn(book, &first, "http/1.1");
-	learn(book, &second, "h2");
-	learn(book, &third, "h2");
-	assert_int_equal(service_refused(book), 1);
-	assert_observed(book, &first, "http/1.1");
-	assert_observed(book, &second, "h2");
-	assert_observed(book, &third, "");
-	/* a full book still learns of those it knows */
-	learn(book, &first, "h2");
-	assert_observed(book, &first, "h2");
-	assert_int_equal(service_refused(book), 1);
-	service_free(book);
-}
-
-/* A server that takes any name, asked for invented ones. */
-static void half_of_the_book_is_for_others(void **state)
-{
-	struct service_book *book = service_new(10);
-	struct service_key key, other = key_of("haproxy", 443, ROLE_SERVER, NULL);
-	char sni[32];
-
-	(void)state;
-	assert_non_null(book);
-	for (uint16_t i = 0; i < 8; i++) {
-		snprintf(sni, sizeof(sni), "host-%d", i);
-		key = key_of("nginx", 443 + i, ROLE_SERVER, sni);
-		learn(book, &key, "h2");
-		assert_observed(book, &key, i < 5 ? "h2" : "");
-	}
-	assert_int_equal(service_refused(book), 3);
-	learn(book, &other, "h2");
-	assert_observed(book, &other, "h2");
-	/* what is forgotten makes room */
-	assert_int_equal(service_forget(book, "nginx"), 5);
-	assert_observed(book, &other, "h2");
-	learn(book, &key, "h2");
-	assert_observed(book, &key, "h2");
-	service_free(book);
-}
-
-static void many_services_are_told_apart(void **state)
-{
-	struct service_book *book = service_new(10000);
-	struct service_key key;
-	char sni[32];
-
-	(void)state;
-	assert_non_null(book);
-	for (int i = 0; i < 5000; i++) {
-		snprintf(sni, sizeof(sni), "host-%d", i);
-		key = key_of("nginx", 443, ROLE_SERVER, sni);
-		learn(book, &key, i % 2 ? "h2" : "http/1.1");
-	}
-	assert_int_equal(service_refused(book), 0);
-	for (int i = 0; i < 5000; i++) {
-		snprintf(sni, sizeof(sni), "host-%d", i);
-		key = key_of("nginx", 443, ROLE_SERVER, sni);
-		assert_observed(book, &key, i % 2 ? "h2" : "http/1.1");
-	}
-	service_free(book);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -450,9 +379,6 @@ int main(void)
 		TEST(hostile_server_names_are_only_bytes),
 		TEST(the_longest_key_is_kept_and_a_longer_one_refused),
 		TEST(configured_goes_before_observed),
-		TEST(an_invented_name_pushes_out_nobody),
-		TEST(half_of_the_book_is_for_others),
-		TEST(many_services_are_told_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
