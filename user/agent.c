@@ -300,16 +300,16 @@ static void finish(struct agent *a)
 	}
 	if (a->netif)
 		netif_free(a->netif);
-	/* The next agent may begin: letting go of other programs takes seconds. */
+	/* Then the next agent may begin: letting go of other programs takes seconds. */
 	if (a->http)
 		http_stop(a->http);
 	if (a->control)
 		control_free(a->control);
+	services_close(&a->services);
 	library_free(a->library);
 	events_free(a->events);
 	program_free(a->skel);
 	identity_free(a->identity);
-	services_close(&a->services);
 	learn_free(a->pipe.learn);
 	aggregate_free(a->aggregate);
 	merge_free(a->pipe.merge);
