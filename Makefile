@@ -23,7 +23,7 @@ TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v javac),,openjdk-17-jdk-headless)
 PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng capstone jansson yaml-0.1
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -Iuser -I$(BUILD) -DALPNSCOPE_VERSION='"$(VERSION)"'
+CPPFLAGS += -D_GNU_SOURCE -Iinclude $(patsubst %/,-I%,$(ROOMS)) -I$(BUILD) -DALPNSCOPE_VERSION='"$(VERSION)"'
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS)
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -lelf -lz
@@ -32,16 +32,17 @@ ARCH := $(shell uname -m)
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Iinclude -Ibpf \
 	-I/usr/include/$(ARCH)-linux-gnu -D__TARGET_ARCH_$(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
 
-SRC := $(wildcard user/*.c)
-OBJ := $(SRC:user/%.c=$(BUILD)/user/%.o)
-MODULES := $(filter-out user/main.c user/cmd_%.c,$(SRC))
-SAN_OBJ := $(MODULES:user/%.c=$(BUILD)/san/%.o)
+SRC := $(wildcard user/*.c user/*/*.c)
+ROOMS := $(sort $(dir $(SRC)))
+OBJ := $(patsubst %.c,$(BUILD)/user/%.o,$(notdir $(SRC)))
+MODULES := $(patsubst %.c,%,$(notdir $(filter-out user/main.c user/cmd_%.c,$(SRC))))
+SAN_OBJ := $(MODULES:%=$(BUILD)/san/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 PROG := $(patsubst tests/prog/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/test_*.c))
 DOC = $(DESTDIR)$(PREFIX)/share/doc/alpnscope
 LIVE := $(wildcard tests/live/test_*.py)
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)) $(BUILD)/fuzz/seeds
-FUZZ_OBJ := $(MODULES:user/%.c=$(BUILD)/fuzz/%.o)
+FUZZ_OBJ := $(MODULES:%=$(BUILD)/fuzz/%.o)
 FUZZ_CC := clang-14
 # clang does not tell by a macro that it sanitizes, as gcc does.
 FUZZ_CFLAGS = $(CPPFLAGS) -D__SANITIZE_ADDRESS__=1 -Itests/lib -std=gnu11 $(WARN) $(SANITIZE)
@@ -50,13 +51,15 @@ CASES ?= 10000000
 BPF_OBJ := $(BUILD)/alpnscope.bpf.o $(BUILD)/alpnscope_xdp.bpf.o # the first defines the maps
 SKEL := $(BUILD)/alpnscope.skel.h $(BUILD)/library.skel.h
 
+vpath %.c $(ROOMS) # a name is given once, whatever the room
+
 all: $(BUILD)/alpnscope ## build build/alpnscope (the default)
 
 $(BUILD)/alpnscope: $(OBJ)
 	$(say) LINK $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/user/%.o: user/%.c Makefile | $(SKEL)
+$(BUILD)/user/%.o: %.c Makefile | $(SKEL)
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -82,7 +85,7 @@ $(BUILD)/library.skel.h: $(BUILD)/library.bpf.o
 	$(Q)mv $@.tmp $@
 
 # Tests link the modules (never main or a subcommand), sanitizers on.
-$(BUILD)/san/%.o: user/%.c Makefile | $(SKEL)
+$(BUILD)/san/%.o: %.c Makefile | $(SKEL)
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 $(WARN) $(SANITIZE) -MMD -MP -c -o $@ $<
@@ -104,7 +107,7 @@ $(BUILD)/tests/%: tests/prog/%.c $(BUILD)/libtested.a Makefile
 		$(BUILD)/libtested.a $(LDLIBS) -lcmocka
 
 # Fuzzers: clang's libFuzzer over the modules; the differential test is a program of its own.
-$(BUILD)/fuzz/%.o: user/%.c Makefile | $(SKEL)
+$(BUILD)/fuzz/%.o: %.c Makefile | $(SKEL)
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<

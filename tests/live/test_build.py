@@ -54,9 +54,10 @@ def formatted():
 
 def tidy():
     """clang-tidy has nothing to say (.clang-tidy names its checks)"""
+    todo = [path for path in sources(".c") if path.startswith(os.path.join(tap.ROOT, "user"))]
+    rooms = {os.path.dirname(path) for path in todo}
     flags = ["--", "-std=gnu11", "-D_GNU_SOURCE", '-DALPNSCOPE_VERSION="0"',
-             *(f"-I{os.path.join(tap.ROOT, d)}" for d in ("include", "user", "build"))]
-    todo = [path for path in sources(".c") if "/user/" in path]
+             *(f"-I{os.path.join(tap.ROOT, d)}" for d in ("include", "build", *sorted(rooms)))]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(lambda path: sh("clang-tidy-14", "--quiet", path, *flags, timeout=120),
                           todo):

@@ -18,7 +18,7 @@ from net import Pair
 net = Pair()
 COPIES = 12  # to let go of one takes the kernel 0.4 s or more
 SECONDS = 3
-QUEUE = 1024  # user/library.c: more in a second have all processes looked at
+QUEUE = 1024  # user/library/library.c: more in a second have all processes looked at
 OWN = 3000  # bytes of /proc for two looks at a small process
 STORM = r"""
 #include <stdio.h>
