@@ -346,6 +346,18 @@ static void an_alert_behind_which_a_record_was_missed(void **state)
 }
 
 /* What came before a gap stays true. */
+/* 45 bytes of extensions (http/1.1, name, 10 groups), or 9 and a Finished that was not missed? */
+static void a_gap_before_finished(void **state)
+{
+	struct as_handshake hs = tls13(BOTH, SNI | PSK, "68/0", "");
+
+	(void)state;
+	hs.cipher = SHA256;
+	assert_int_equal(infer(&hs).answer, ANSWER_NAME);
+	hs.flags |= AS_F_GAP;
+	assert_int_equal(infer(&hs).answer, ANSWER_UNKNOWN);
+}
+
 static void a_gap_behind_finished(void **state)
 {
 	struct as_handshake hs = tls13(BOTH, SNI, FULL(32), "69/4");
@@ -379,6 +391,7 @@ int main(void)
 		cmocka_unit_test(a_retry_ends_early_data),
 		cmocka_unit_test(no_groups_no_list),
 		cmocka_unit_test(an_alert_behind_which_a_record_was_missed),
+		cmocka_unit_test(a_gap_before_finished),
 		cmocka_unit_test(a_gap_behind_finished),
 		cmocka_unit_test(a_record_that_lies),
 	};

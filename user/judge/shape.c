@@ -175,6 +175,8 @@ static void resumed(const struct as_handshake *hs, const struct suite *s, unsign
 		out->layout = FLIGHT_SEPARATE;
 		out->server_app = 2;
 		out->short_ext = f->len[0] - (int)(messages + MESSAGE + s->hash);
+	} else if (f->count == 1 && hs->flags & AS_F_GAP) {
+		return; /* Finished may have been missed */
 	} else {
 		messages += MESSAGE + s->hash;
 		out->padding = FLIGHT_PLAIN;
