@@ -46,6 +46,7 @@ static void expect(struct pipeline *p, struct event *ev, struct event_side *side
 	if (facts.name != side->service)
 		snprintf(side->service, sizeof(side->service), "%s", facts.name);
 	side->expect = facts.expect;
+	side->reserved = facts.reserved;
 	side->exempt = facts.exempt;
 	side->cause = facts.exempt ? CAUSE_NONE : verdict_cause(&ev->verdict, &side->expect);
 	/* Without a server name, one port of many servers is not one service. */

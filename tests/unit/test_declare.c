@@ -93,6 +93,7 @@ static void configured_services_have_their_room(void **state)
 	has(agg, "service_name=\"seen\"", false); /* would have gone to _overflow */
 	aggregate_declare(agg, "shop", 443, ROLE_SERVER, &told_h3, true);
 	strcpy(s.ev.side[0].service, "shop");
+	s.ev.side[0].reserved = true;
 	for (int i = 0; i < 50; i++) { /* more series than the table has room for */
 		s.ev.verdict.outcome = (enum outcome)(i % OUTCOME_COUNT);
 		s.ev.verdict.grade = (enum grade)(i % 3);
@@ -103,6 +104,7 @@ static void configured_services_have_their_room(void **state)
 	assert_int_equal(agg->overflow, 3);
 	/* no longer configured: as any other from here on */
 	aggregate_expect_nothing(agg);
+	s.ev.side[0].reserved = false;
 	s.ev.verdict.outcome = OUTCOME_NEGOTIATED;
 	for (int i = 0; i < 50; i++) {
 		s.ev.verdict.chosen = name_of(i % 2 ? "imap" : "pop3");

@@ -19,7 +19,7 @@
 #include "services.h"
 
 #define FLOOD 100000
-#define OURS 3000 /* handshakes of each of the two services that must be exact */
+#define OURS 3000 /* handshakes of each that must be exact: these two, and the first in transit */
 #define SHOP 9443 /* the configured service; nobody listens there */
 #define LABELS 50
 #define AGAIN 79 /* ports and processes of each kind that come again and again */
@@ -87,7 +87,7 @@ static void write_config(struct rig *r)
 	f = fdopen(fd, "w");
 	assert_non_null(f);
 	fprintf(f,
-		"services: [{name: shop, port: %d, role: server, expect: h2}]\n"
+		"services: [{name: shop, port: %d, expect: h2}]\n"
 		"labels: {server_address: %d}\n",
 		SHOP, LABELS);
 	assert_int_equal(fclose(f), 0);
@@ -267,49 +267,52 @@ static void answer(struct rig *r)
 	answers_add(r->p.answers, &a);
 }
 
-/* One each of the two services that must be exact: every third handshake is declined. */
+/* One each of those that must be exact: every third handshake is declined. */
 static void ours(struct rig *r, unsigned int i)
 {
 	struct as_handshake hs = handshake(r, SHOP, "h2,http/1.1,", i % 3 ? "h2" : "http/1.1");
 
+	pipeline_record(&r->p, &hs);
+	hs = handshake(r, SHOP, "h2,http/1.1,", i % 3 ? "h2" : "http/1.1");
+	address(hs.server_addr, 198, i);
 	pipeline_record(&r->p, &hs);
 	hs = handshake(r, r->port, "h2,http/1.1,", i % 3 ? "h2" : "http/1.1");
 	hs.server.cookie = 7;
 	pipeline_record(&r->p, &hs);
 }
 
-static uint64_t total(const struct series *table, const char *service, uint16_t port,
-		      const char *protocol)
+static uint64_t total(const struct series *table, const char *service, enum role role,
+		      uint16_t port, const char *protocol)
 {
 	uint64_t sum = 0;
 
 	for (const struct series *s = table; s; s = s->hh.next)
 		if ((!service || !strcmp(s->id.service, service)) &&
-		    (!port || s->id.port == port) &&
+		    (!port || (s->id.port == port && s->id.role == role)) &&
 		    (!protocol || !strcmp(s->id.protocol, protocol)))
 			sum += s->count;
 	return sum;
 }
 
-static const struct service_series *service_at(const struct rig *r, uint16_t port)
+static const struct service_series *service_at(const struct rig *r, enum role role, uint16_t port)
 {
 	for (const struct series *s = r->p.aggregate->services; s; s = s->hh.next)
-		if (s->id.port == port && s->id.role == ROLE_SERVER)
+		if (s->id.port == port && s->id.role == role)
 			return (const struct service_series *)s;
 	return NULL;
 }
 
-static void is_exact(const struct rig *r, const char *name, uint16_t port)
+static void is_exact(const struct rig *r, const char *name, enum role role, uint16_t port)
 {
-	const struct service_series *s = service_at(r, port);
+	const struct service_series *s = service_at(r, role, port);
 	const struct series *all = r->p.aggregate->handshakes;
 
 	assert_non_null(s);
 	assert_string_equal(s->series.id.service, name);
 	assert_int_equal(s->series.count, OURS);
-	assert_int_equal(total(all, name, port, "h2"), OURS / 3 * 2);
-	assert_int_equal(total(all, name, port, "http/1.1"), OURS / 3);
-	assert_int_equal(total(all, name, port, NULL), OURS);
+	assert_int_equal(total(all, name, role, port, "h2"), OURS / 3 * 2);
+	assert_int_equal(total(all, name, role, port, "http/1.1"), OURS / 3);
+	assert_int_equal(total(all, name, role, port, NULL), OURS);
 }
 
 static unsigned int series(struct rig *r)
@@ -353,12 +356,12 @@ static void caps(struct rig *r)
 	print_message("#: %zu KiB on the heap\n", heap >> 10);
 	assert_true(heap < MEMORY);
 	/* every table is full, and over it only what has a place beyond, and the overflow's own */
-	assert_in_range(HASH_COUNT(agg->services), 833, 833 + 1 + 1 + ROLE_COUNT);
+	assert_in_range(HASH_COUNT(agg->services), 833, 833 + 2 + 1 + ROLE_COUNT);
 	/* the shares of the nameless and of this host's clients are full */
 	assert_in_range(HASH_COUNT(agg->handshakes), 7500, 10100);
 	assert_true(HASH_COUNT(agg->evidence) <= 10100);
 	assert_true(series(r) <= 3 * 10000 + 2 * 100 + FIXED_SERIES);
-	assert_in_range(HASH_COUNT(r->p.report->services), 1024, 1024 + 1);
+	assert_in_range(HASH_COUNT(r->p.report->services), 1024, 1024 + 2);
 	assert_int_equal(learn_servers(r->p.learn), 8000);
 	assert_int_equal(addresses(agg->handshakes), LABELS);
 }
@@ -371,13 +374,13 @@ static void overflow_is_counted(struct rig *r)
 
 	/* what has no place of its own is under _overflow, and all together are all */
 	assert_true(agg->overflow > FLOOD / 2);
-	assert_int_equal(total(agg->handshakes, "_overflow", 0, NULL), agg->overflow);
-	assert_int_equal(total(agg->handshakes, NULL, 0, NULL), FLOOD + 2 * OURS);
-	assert_int_equal(total(agg->evidence, NULL, 0, NULL), FLOOD + 2 * OURS);
-	assert_int_equal(total(agg->services, NULL, 0, NULL), FLOOD + 2 * OURS);
+	assert_int_equal(total(agg->handshakes, "_overflow", 0, 0, NULL), agg->overflow);
+	assert_int_equal(total(agg->handshakes, NULL, 0, 0, NULL), FLOOD + 3 * OURS);
+	assert_int_equal(total(agg->evidence, NULL, 0, 0, NULL), FLOOD + 3 * OURS);
+	assert_int_equal(total(agg->services, NULL, 0, 0, NULL), FLOOD + 3 * OURS);
 	for (struct report_service *s = r->p.report->services; s; s = s->hh.next)
 		reported += s->handshakes;
-	assert_int_equal(reported + r->p.report->overflow, FLOOD + 2 * OURS);
+	assert_int_equal(reported + r->p.report->overflow, FLOOD + 3 * OURS);
 	assert_true(r->p.report->overflow > 0);
 	assert_true(service_refused(r->p.book) > 0);
 	assert_true(learn_evicted(r->p.learn) > 0);
@@ -397,8 +400,8 @@ static void a_hundred_thousand_names(void **state)
 		if (i ==
 		    FLOOD / 2) { /* they come when all is full, the listener for the first time */
 			assert_true(r->p.aggregate->overflow > 0);
-			assert_null(service_at(r, r->port));
-			assert_non_null(service_at(r, SHOP));
+			assert_null(service_at(r, ROLE_SERVER, r->port));
+			assert_non_null(service_at(r, ROLE_SERVER, SHOP));
 			identity_look(r->p.identity);
 		}
 		if (i >= FLOOD / 2 && i < FLOOD / 2 + OURS)
@@ -406,11 +409,16 @@ static void a_hundred_thousand_names(void **state)
 		pipeline_time(&r->p, r->p.now + 1000000);
 	}
 	pipeline_end(&r->p);
-	assert_int_equal(r->p.received, FLOOD + 2 * OURS);
-	assert_int_equal(r->p.counted, FLOOD + 2 * OURS);
-	is_exact(r, "shop", SHOP);
-	is_exact(r, r->listener, r->port);
-	assert_int_equal(service_at(r, SHOP)->fallbacks[CAUSE_SERVER_DECLINED], OURS / 3);
+	assert_int_equal(r->p.received, FLOOD + 3 * OURS);
+	assert_int_equal(r->p.counted, FLOOD + 3 * OURS);
+	is_exact(r, "shop", ROLE_SERVER, SHOP);
+	is_exact(r, "shop", ROLE_TRANSIT, SHOP);
+	is_exact(r, r->listener, ROLE_SERVER, r->port);
+	for (enum role role = ROLE_SERVER; role < ROLE_COUNT; role++)
+		if (role != ROLE_CLIENT)
+			assert_int_equal(
+				service_at(r, role, SHOP)->fallbacks[CAUSE_SERVER_DECLINED],
+				OURS / 3);
 	caps(r);
 	overflow_is_counted(r);
 }

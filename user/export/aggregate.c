@@ -172,7 +172,6 @@ int aggregate_declare(struct aggregate *agg, const char *service, uint16_t port,
 	s = (struct service_series *)series_get(&agg->services, SIZE_MAX, &id, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	s->reserved = s->reserved || reserved;
 	if (s->expect.source != EXPECT_CONFIGURED || expect->source == EXPECT_CONFIGURED)
 		expectation_join(&s->expect, expect);
 	return 0;
@@ -184,7 +183,6 @@ void aggregate_expect_nothing(struct aggregate *agg)
 		struct service_series *service = (struct service_series *)s;
 
 		memset(&service->expect, 0, sizeof(service->expect));
-		service->reserved = false;
 	}
 }
 
@@ -225,9 +223,11 @@ static struct service_series *service_of(struct aggregate *agg, const struct eve
 	service_id(&id, side->service, ev->hs->server_port, side->role);
 	HASH_FIND(hh, agg->services, &id, sizeof(id), have);
 	s = (struct service_series *)have;
-	if (s && (s->reserved || s->listens))
+	if (s && s->listens)
 		return s;
-	if (!listens(agg, &id))
+	if (side->reserved)
+		limit = SIZE_MAX;
+	if (side->reserved || !listens(agg, &id))
 		return (struct service_series *)series_get(&agg->services, limit, &id, sizeof(*s));
 	s = (struct service_series *)series_get(&agg->services, SIZE_MAX, &id, sizeof(*s));
 	if (s) {
@@ -246,7 +246,7 @@ static int count_side(struct aggregate *agg, const struct event *ev, const struc
 
 	if (!service)
 		return -ENOMEM;
-	if (service->reserved || service->listens)
+	if (side->reserved || service->listens)
 		limit = SIZE_MAX; /* its labels have few values */
 	id = service->series.id; /* one that found no place has none in the other tables */
 	by_evidence = id;

@@ -55,8 +55,7 @@ struct series {
  * @series: first, so that a struct series of the table `services` is one of these;
  *          its count is that of all handshakes
  * @last_fallback_ns, @last_expected_ns: CLOCK_REALTIME, 0 never
- * @reserved: it is configured; it has room for all its series, beyond the caps
- * @listens: likewise, as one that aggregate_listen() told of
+ * @listens: it has room for all its series, beyond the caps, by aggregate_listen()
  */
 struct service_series {
 	struct series series;
@@ -67,7 +66,7 @@ struct service_series {
 	int64_t last_fallback_ns;
 	int64_t last_expected_ns;
 	struct expectation expect;
-	bool reserved, listens;
+	bool listens;
 };
 
 /** struct delay_bound - the upper end of a bucket, as a number and as its label `le`. */
@@ -143,7 +142,7 @@ int aggregate_listen(struct aggregate *agg, const char *service, uint16_t port);
 void aggregate_listen_anew(struct aggregate *agg);
 
 /** aggregate_expect_nothing - what is expected of services has changed: it is told anew, by
- * aggregate_declare() and by each service's next handshake. No service is reserved any more. */
+ * aggregate_declare() and by each service's next handshake. */
 void aggregate_expect_nothing(struct aggregate *agg);
 
 /** aggregate_free - give everything back; NULL is fine. */

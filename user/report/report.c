@@ -324,6 +324,8 @@ static struct report_service *add(struct report *report, const struct report_key
 /* Names that anybody can invent must leave room for those of this host's servers. */
 static size_t room(const struct report *report, const struct event_side *side)
 {
+	if (side->reserved)
+		return SIZE_MAX;
 	if (side->role == ROLE_TRANSIT || is_unknown(side))
 		return report->limit / 2;
 	return side->role == ROLE_CLIENT ? report->limit / 4 * 3 : report->limit;

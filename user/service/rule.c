@@ -12,7 +12,7 @@ bool cidr_list_has(const struct cidr_list *list, const uint8_t *addr)
 	return false;
 }
 
-static bool port_in(const struct port_list *list, uint16_t port)
+bool port_list_has(const struct port_list *list, uint16_t port)
 {
 	for (unsigned int i = 0; port && i < list->count; i++)
 		if (list->at[i] == port)
@@ -47,8 +47,8 @@ bool rule_match(const struct rule *rule, const struct rule_facts *f)
 {
 	if (!(rule->roles & 1U << f->role))
 		return false;
-	if (rule->port.count && !port_in(&rule->port, f->server_port[0]) &&
-	    !port_in(&rule->port, f->server_port[1]))
+	if (rule->port.count && !port_list_has(&rule->port, f->server_port[0]) &&
+	    !port_list_has(&rule->port, f->server_port[1]))
 		return false;
 	if (rule->address.count && !cidr_list_has(&rule->address, f->server_addr[0]) &&
 	    !cidr_list_has(&rule->address, f->server_addr[1]))

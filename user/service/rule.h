@@ -19,6 +19,9 @@ struct port_list { /* host byte order */
 	uint16_t *at;
 };
 
+/** port_list_has - 0 is in none. */
+bool port_list_has(const struct port_list *list, uint16_t port);
+
 struct text_list {
 	unsigned int count;
 	char **at;

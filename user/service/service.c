@@ -189,6 +189,7 @@ void service_find(const struct service_book *book, const struct service_key *key
 
 	memset(out, 0, sizeof(*out));
 	out->name = rule && rule->name[0] ? rule->name : key->name;
+	out->reserved = rule && rule->name[0] && port_list_has(&rule->port, key->server_port);
 	out->exempt = (rule && cidr_list_has(&rule->exempt, key->client_addr)) ||
 		      (book->config && cidr_list_has(&book->config->exempt, key->client_addr));
 	if (rule && rule->expects)

@@ -68,11 +68,13 @@ void service_configure(struct service_book *book, const struct config *config);
  * struct service_facts - what the book says of one end of a handshake.
  * @name: the configured name, or that of the key; static, or as long as the configuration
  * @expect: EXPECT_NONE when nothing is expected
+ * @reserved: the configuration has that name with that port
  * @exempt: no fallback is counted of this client
  */
 struct service_facts {
 	const char *name;
 	struct expectation expect;
+	bool reserved;
 	bool exempt;
 };
 

@@ -22,6 +22,7 @@
  * @cause: how it fell short, CAUSE_NONE when it did not
  * @unowned: no workload of this host is known at that end, whatever the operator calls it: its port
  *           may be invented
+ * @reserved: it is configured with that name and port: it has its place, whatever tables hold
  * @exempt: the operator exempts this client: no cause is told of it
  */
 struct event_side {
@@ -31,6 +32,7 @@ struct event_side {
 	struct expectation expect;
 	enum cause cause;
 	bool unowned;
+	bool reserved;
 	bool exempt;
 };
 
