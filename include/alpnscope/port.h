@@ -3,7 +3,7 @@
  * port.h - the BPF/native switch.
  *
  * The engine (packet.h to engine.h) is written once. Whoever includes engine.h is a
- * target (bpf/tc.bpf.h, bpf/xdp.bpf.h or user/native.c) and defines these; `env` is the
+ * target (bpf/tc.bpf.h, bpf/xdp.bpf.h or user/capture/native.c) and defines these; `env` is the
  * target's own business (the skb or XDP buffer for BPF, the engine for native):
  *
  *   void as_frame(AS_ENV *env, struct as_frame *)  the frame at hand

@@ -15,7 +15,7 @@
 #undef AS_SLOTS_DEFAULT
 #define AS_SLOTS_DEFAULT 8
 
-#include "../../user/native.c"
+#include "../../user/capture/native.c"
 
 #define SMALL_FLOWS 16
 
