@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent_parts.h"
+#include "agent_serve.h"
 #include "alpnscope.skel.h"
 #include "finding.h"
 #include "log.h"
@@ -71,19 +72,6 @@ static void tick(void *arg, uint32_t ready)
 	if (busy != a->ticking)
 		loop_timer_set(a->loop, a->ticker, busy ? EVENTS_TICK_MS : 0);
 	a->ticking = busy;
-}
-
-/* Read the ring; whoever does starts the timer, for it may have held the only word that a
- * flow began. */
-bool agent_take_ring(struct agent *a)
-{
-	bool any = events_read(a->events);
-
-	if (any && !a->ticking) {
-		loop_timer_set(a->loop, a->ticker, EVENTS_TICK_MS);
-		a->ticking = true;
-	}
-	return any;
 }
 
 static void on_ring(void *arg, uint32_t ready)
@@ -170,12 +158,6 @@ static void on_interface(void *arg, const struct netif_change *change)
 }
 
 /* ---- start and end ---- */
-
-int agent_fail(const char *error)
-{
-	log_error("%s", error);
-	return -1;
-}
 
 static int start_signals(struct agent *a)
 {

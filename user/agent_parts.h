@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* agent_parts.h - what the live observer is made of; for agent.c and agent_serve.c alone. */
+/* agent_parts.h - what the live observer is made of; for agent*.c alone. */
 #ifndef ALPNSCOPE_AGENT_PARTS_H
 #define ALPNSCOPE_AGENT_PARTS_H
 
@@ -48,11 +48,5 @@ bool agent_take_ring(struct agent *a);
 
 /** agent_fail - say @error; returns -1. */
 int agent_fail(const char *error);
-
-/** agent_serve - the socket and the web server of a daemon. 0, or -1 with the error said. */
-int agent_serve(struct agent *a);
-
-/** agent_textfile - --textfile, if it was given. 0, or -1 with the error said. */
-int agent_textfile(struct agent *a);
 
 #endif

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the agent tells others: metrics, readiness, answers on its socket. */
+#include "agent_serve.h"
+
 #include <stdio.h>
 #include <bpf/libbpf.h>
 
-#include "agent_parts.h"
 #include "log.h"
 #include "metrics.h"
 

@@ -8,7 +8,7 @@
 
 #include "advice.h"
 #include "alpnscope/wire.h"
-#include "report_query.h"
+#include "report_list.h"
 
 #define PEERS_SHOWN 5
 #define INDENT "             " /* as wide as a label */

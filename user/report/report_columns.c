@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "format.h"
-#include "report_query.h"
+#include "report_list.h"
 
 #define COLUMNS_MAX 8
 #define HOUR INT64_C(3600)

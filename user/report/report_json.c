@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "report_query.h"
+#include "report_list.h"
 
 static void put_string(struct buf *b, const char *text)
 {
