@@ -14,12 +14,6 @@
 #include "report.h"
 #include "service.h"
 
-/** struct pipeline_check - how often inference and a TLS library said the same, and not. */
-struct pipeline_check {
-	uint64_t agreed[EVIDENCE_COUNT][GRADE_COUNT];
-	uint64_t disagreed[EVIDENCE_COUNT][GRADE_COUNT];
-};
-
 /**
  * struct pipeline - what a record goes through. The caller owns the parts.
  * @learn: what is known of servers' TLS 1.3 flights; made by pipeline_merge()
@@ -45,7 +39,7 @@ struct pipeline {
 	struct answers *answers;
 	void (*answers_read)(void *arg);
 	void *answers_arg;
-	struct pipeline_check check;
+	struct inference_check check;
 	struct lookback *lookback;
 	struct aggregate *aggregate;
 	struct report *report;

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "flights.h"
+#include "pipeline.h"
 #include "metrics.h"
 #include "services.h"
 

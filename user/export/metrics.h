@@ -7,7 +7,7 @@
 #include "alpnscope/counters.h"
 #include "exposition.h"
 #include "library.h"
-#include "pipeline.h"
+#include "evidence.h"
 
 /**
  * struct metrics_self - what the agent knows of itself at this moment.
@@ -42,7 +42,7 @@ struct metrics_self {
 	bool guest;
 	bool config_loaded;
 	const struct library_stats *library;
-	const struct pipeline_check *check;
+	const struct inference_check *check;
 	int64_t config_loaded_ns;
 	const char *version, *libbpf, *hook;
 };

@@ -110,7 +110,7 @@ static void write_checks(const struct page *p, const char *name, const char *ser
 }
 
 void metrics_library(struct buf *out, enum expo_format format, const struct library_stats *s,
-		     const struct pipeline_check *check)
+		     const struct inference_check *check)
 {
 	const struct page page = {out, format};
 

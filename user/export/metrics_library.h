@@ -5,10 +5,10 @@
 
 #include "exposition.h"
 #include "library.h"
-#include "pipeline.h"
+#include "evidence.h"
 
 /** metrics_library - append the families of --library to @out. */
 void metrics_library(struct buf *out, enum expo_format format, const struct library_stats *s,
-		     const struct pipeline_check *check);
+		     const struct inference_check *check);
 
 #endif

@@ -63,6 +63,12 @@ struct inference {
 struct inference evidence_infer(const struct as_handshake *hs, const struct alpn_list *offered,
 				const struct flight *f);
 
+/** struct inference_check - how often inference and a TLS library said the same, and not. */
+struct inference_check {
+	uint64_t agreed[EVIDENCE_COUNT][GRADE_COUNT];
+	uint64_t disagreed[EVIDENCE_COUNT][GRADE_COUNT];
+};
+
 /** inference_equal - the same answer, whatever it is known by. */
 bool inference_equal(const struct inference *a, const struct inference *b);
 
