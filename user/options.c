@@ -295,6 +295,12 @@ static bool contradicts(const struct options *o, const char *name)
 		log_error("%s: -q and -v contradict each other; give one of them", name);
 		return true;
 	}
+	if (o->forget && (o->filter.port_count || o->roles || o->file)) {
+		log_error("%s: --forget forgets all of a service of the running agent, and takes "
+			  "no --port, --role or --read; leave them out",
+			  name);
+		return true;
+	}
 	for (unsigned int i = 0; i < o->interfaces; i++) {
 		if (!options_taps(o, o->interface[i]))
 			continue;

@@ -169,7 +169,8 @@ void services_reload(struct services *s)
 		return;
 	}
 	declare_all(s);
-	log_info("%s: %u services configured", s->path, s->config->rules);
+	log_info("%s: %u service%s configured", s->path, s->config->rules,
+		 s->config->rules == 1 ? "" : "s");
 }
 
 void services_note(struct services *s)

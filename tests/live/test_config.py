@@ -168,6 +168,8 @@ def forget():
         code, out, err = call(*ask, "no-such-service")
         tap.equal((code, 'nothing was observed of a service "no-such-service"' in err), (1, True),
                   err)
+        code, out, err = call(*ask, service, "--port", str(PORT))  # less than all is not forgotten
+        tap.equal((code, out, "takes no --port" in err), (2, "", True), err)
         code, out, err = call(*ask, service)
         tap.equal((code, err), (0, ""), "forget")
         tap.equal(out.startswith(f"forgotten: what {service} chose"), True, out)

@@ -146,6 +146,8 @@ static void errors_say_where_and_what_is_right(void **state)
 		{"services:\n- expect: [h2, 'a b']\n",
 		 "c.yml:2:16: protocol name number 2 has a blank or a byte that is not printable; "
 		 "expected h2, http/1.1 or the like\n"},
+		{"services:\n- expect: h2,http/1.1\n",
+		 "c.yml:2:11: 'h2,http/1.1' is one name; expected a list: [h2,http/1.1]\n"},
 		{"services:\n- expect: [a, b, c, d, e, f, g, h, i]\n",
 		 "c.yml:2:36: a protocol too many; expected at most 8\n"},
 		{"labels: {server_address: 1001}\n",

@@ -131,7 +131,7 @@ static void put_expected(struct buf *out, const struct report_service *s)
 	for (unsigned int i = 0; i < s->expect.count; i++)
 		buf_printf(out, "%s%s", i ? "," : "", s->expect.name[i]);
 	if (s->expect.source == EXPECT_NONE)
-		buf_puts(out, "nothing: neither configured nor was it seen to choose a HTTP "
+		buf_puts(out, "nothing: neither configured nor was it seen to choose an HTTP "
 			      "protocol\n");
 	else
 		buf_puts(out, s->expect.source == EXPECT_CONFIGURED

@@ -199,7 +199,11 @@ static void add_protocol(struct reader *r, yaml_node_t *item, void *arg)
 
 	if (!text)
 		return;
-	if (expect_add(&rule->expect, text, strlen(text), error, sizeof(error)))
+	/* --expect takes commas. As one name it could never be met, and all would be fallbacks. */
+	if (strchr(text, ','))
+		reader_error(r, item->start_mark, "'%.80s' is one name; expected a list: [%.80s]",
+			     text, text);
+	else if (expect_add(&rule->expect, text, strlen(text), error, sizeof(error)))
 		reader_error(r, item->start_mark, "%s; expected h2, http/1.1 or the like", error);
 	else if (!expect_registered(text, strlen(text)))
 		reader_note(r, item->start_mark,

@@ -153,7 +153,7 @@ static int take(struct state *s, const struct buf *text)
 	int err;
 
 	if (r.refused)
-		log_error("%s/" STATE_FILE ": %u services find no room, and are forgotten; "
+		log_error("%s/" STATE_FILE ": services without room, which are forgotten: %u; "
 			  "`alpnscope services --forget NAME` makes room",
 			  s->path, r.refused);
 	if (!r.damaged)
@@ -161,7 +161,8 @@ static int take(struct state *s, const struct buf *text)
 	err = set_aside(s, name, sizeof(name));
 	if (err)
 		return err;
-	log_error("%s/" STATE_FILE ":%u: %s; %u services could be read, the file is kept as %s: "
+	log_error("%s/" STATE_FILE
+		  ":%u: %s; services that could be read: %u, the file is kept as %s: "
 		  "see what is missing, then remove it",
 		  s->path, r.line, r.why, r.services, name);
 	return 0;
