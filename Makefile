@@ -21,6 +21,7 @@ FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy-14 python3 \
 	python3-jsonschema libssl-dev openssl curl iproute2 nftables ethtool util-linux wireshark-common \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v javac),,openjdk-17-jdk-headless)
+BENCH_PACKAGES := python3 iproute2 util-linux openssl tshark libndpi-bin tcpdump iperf3
 PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng capstone jansson yaml-0.1
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 CPPFLAGS += -D_GNU_SOURCE -Iinclude $(patsubst %/,-I%,$(ROOMS)) -I$(BUILD) -DALPNSCOPE_VERSION='"$(VERSION)"'
@@ -48,6 +49,8 @@ FUZZ_CC := clang-14
 FUZZ_CFLAGS = $(CPPFLAGS) -D__SANITIZE_ADDRESS__=1 -Itests/lib -std=gnu11 $(WARN) $(SANITIZE)
 FUZZ_SECONDS ?= 60
 CASES ?= 10000000
+BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard tests/bench/*.c)))
+BENCH_OBJ := $(MODULES:%=$(BUILD)/user/%.o)
 BPF_OBJ := $(BUILD)/alpnscope.bpf.o $(BUILD)/alpnscope_xdp.bpf.o # the first defines the maps
 SKEL := $(BUILD)/alpnscope.skel.h $(BUILD)/library.skel.h
 
@@ -139,7 +142,29 @@ $(BUILD)/fuzz/differ: tests/fuzz/differ.c $(BUILD)/user/native.o Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/user/native.o
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/san/*.d $(BUILD)/tests/*.d $(BUILD)/fuzz/*.d)
+# Benchmarks: what they measure is built as what is shipped.
+$(BUILD)/bench/empty.bpf.o: tests/bench/empty.bpf.c Makefile
+	$(say) BPF $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/bench/empty.skel.h: $(BUILD)/bench/empty.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name empty_bpf > $@.tmp
+	$(Q)mv $@.tmp $@
+
+$(BUILD)/bench/modules.a: $(BENCH_OBJ)
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/bench/modules.a Makefile | $(BUILD)/bench/empty.skel.h
+	$(say) BENCH $@
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(ALL_CFLAGS) -MMD -MP -o $@ $< \
+		$(BUILD)/bench/modules.a $(LDLIBS) -lpthread
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/san/*.d $(BUILD)/tests/*.d $(BUILD)/fuzz/*.d \
+	$(BUILD)/bench/*.d)
 
 tests: all $(UNIT) $(PROG) $(FUZZ) $(BUILD)/tests/differ ## build the test programs, run none
 
@@ -159,6 +184,12 @@ fuzz-keep: ## merge what the fuzzers found into tests/fuzz/corpus/
 differ: deps ## CASES (10000000) random handshakes, cut, against the same sent whole
 	+@$(MAKE) -s --no-print-directory $(BUILD)/fuzz/differ
 	@$(BUILD)/fuzz/differ --cases $(CASES)
+
+bench: deps ## what the observer costs, into build/bench.json; BENCH="packet read", BENCH_QUICK=1 (root)
+	$(call install_packages,$(BENCH_PACKAGES))
+	tests/testroot.sh
+	+@$(MAKE) -s --no-print-directory all $(BENCH_TOOLS)
+	@python3 tests/bench/run $(if $(filter 1,$(BENCH_QUICK)),--quick) $(BENCH)
 
 run: deps ## install what building needs, build, observe this host (root)
 	+@$(MAKE) -s --no-print-directory all
@@ -207,6 +238,6 @@ clean: ## remove build/, the tests' servers too
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-.PHONY: all tests test test-deps fuzz fuzz-keep differ run deps install uninstall clean help
+.PHONY: all tests test test-deps bench fuzz fuzz-keep differ run deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
