@@ -50,6 +50,7 @@ FUZZ_CFLAGS = $(CPPFLAGS) -D__SANITIZE_ADDRESS__=1 -Itests/lib -std=gnu11 $(WARN
 FUZZ_SECONDS ?= 60
 CASES ?= 10000000
 BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard tests/bench/*.c)))
+BENCH_SKEL := $(BUILD)/bench/empty.skel.h $(BUILD)/bench/feed.skel.h
 BENCH_OBJ := $(MODULES:%=$(BUILD)/user/%.o)
 BPF_OBJ := $(BUILD)/alpnscope.bpf.o $(BUILD)/alpnscope_xdp.bpf.o # the first defines the maps
 SKEL := $(BUILD)/alpnscope.skel.h $(BUILD)/library.skel.h
@@ -143,14 +144,14 @@ $(BUILD)/fuzz/differ: tests/fuzz/differ.c $(BUILD)/user/native.o Makefile
 	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/user/native.o
 
 # Benchmarks: what they measure is built as what is shipped.
-$(BUILD)/bench/empty.bpf.o: tests/bench/empty.bpf.c Makefile
+$(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c Makefile
 	$(say) BPF $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/bench/empty.skel.h: $(BUILD)/bench/empty.bpf.o
+$(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
 	$(say) SKEL $@
-	$(Q)$(BPFTOOL) gen skeleton $< name empty_bpf > $@.tmp
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp
 	$(Q)mv $@.tmp $@
 
 $(BUILD)/bench/modules.a: $(BENCH_OBJ)
@@ -158,7 +159,7 @@ $(BUILD)/bench/modules.a: $(BENCH_OBJ)
 	$(Q)rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/bench/modules.a Makefile | $(BUILD)/bench/empty.skel.h
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/bench/modules.a Makefile | $(BENCH_SKEL)
 	$(say) BENCH $@
 	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(ALL_CFLAGS) -MMD -MP -o $@ $< \
 		$(BUILD)/bench/modules.a $(LDLIBS) -lpthread
