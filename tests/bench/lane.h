@@ -126,7 +126,7 @@ static inline void lane_load(struct lane *lane, const char *path, uint32_t flows
 	int err;
 
 	if (!object)
-		die("%s: %s; next: make", path, strerror(errno));
+		die("%s: %s; next: make build/linked.o", path, strerror(errno));
 	bpf_object__for_each_program(program, object)
 	{
 		const char *name = bpf_program__name(program);
