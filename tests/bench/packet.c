@@ -201,6 +201,7 @@ int main(int argc, char **argv)
 	sched_setaffinity(0, sizeof(cpu), &cpu);
 	libbpf_set_print(NULL);
 	prepare(argv + optind, growth ? IN_FLIGHT_ROOM : AS_FLOWS_DEFAULT);
+	expect_no_statistics(&lane[0]);
 	if (growth) {
 		measure_growth();
 	} else {
@@ -208,6 +209,7 @@ int main(int argc, char **argv)
 		measure_packets(TC);
 		measure_packets(XDP);
 	}
+	expect_no_statistics(&lane[0]); /* nor began to */
 	if (lanes == 2)
 		print_lines();
 	else
