@@ -37,5 +37,5 @@ def packet_growth(quick):
 def run(quick):
     rows = packet_growth(quick)
     if importlib.util.find_spec("memory"):
-        rows += importlib.import_module("memory").run(quick)
+        rows += importlib.import_module("memory").rows(quick)
     return rows
