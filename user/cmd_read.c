@@ -131,8 +131,9 @@ int read_capture(const struct options *opt, struct report *report)
 				   .report = report,
 				   .sink = on_event,
 				   .sink_arg = &r};
+	r.out.gather = is_file(opt->file);
 	if (!r.engine || !r.pipe.identity || pipeline_merge(&r.pipe) ||
-	    (is_file(opt->file) && pipeline_look_back(&r.pipe))) {
+	    (r.out.gather && pipeline_look_back(&r.pipe))) {
 		log_error("out of memory");
 		goto out;
 	}
@@ -143,6 +144,7 @@ int read_capture(const struct options *opt, struct report *report)
 	err = capture_read(opt->file, on_frame, &r, &frames, error, sizeof(error));
 	native_end(r.engine);
 	pipeline_end(&r.pipe);
+	output_flush(&r.out); /* ahead of what is said on stderr */
 	if (err < 0)
 		log_error("%s", error);
 	if (err >= 0 || frames)

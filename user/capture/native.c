@@ -5,10 +5,19 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
-#include <utlist.h>
 
 #include "alpnscope/engine.h"
+
+/* The tuple's own hash, and short chains: each step along one is a miss in the caches. */
+static uint32_t place_of(const void *key)
+{
+	return as_tuple_hash(key, AS_PLAIN_SEED);
+}
+
+#define HASH_FUNCTION(key, len, hash) ((hash) = place_of(key))
+#define HASH_BKT_CAPACITY_THRESH 2
+#include <uthash.h>
+#include <utlist.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -34,12 +43,14 @@ struct native {
 	uint64_t now;
 	uint32_t limit;
 	struct entry *flows;
+	struct entry *found; /* the last that was looked up, or NULL */
 	struct entry *waiting, *answered;
 	uint64_t counters[AS_COUNTER_COUNT];
 	struct as_gate gates[AS_GATES];
 	struct as_recent recents[AS_RECENTS];
 	struct as_scratch scratch;
 	uint64_t swept; /* when the slots were last looked through */
+	bool stirred; /* one may be taken */
 	struct as_slot slots[AS_SLOTS_DEFAULT];
 };
 
@@ -114,7 +125,7 @@ AS_INLINE void as_room(struct as_bytes *b, __u32 len)
 
 AS_INLINE void as_stir(AS_ENV *env)
 {
-	(void)env; /* the next frame's time tells */
+	((struct native *)env)->stirred = true; /* the next frame's time tells */
 }
 
 AS_INLINE struct as_scratch *as_scratch(AS_ENV *env, __u32 hook)
@@ -126,9 +137,12 @@ AS_INLINE struct as_scratch *as_scratch(AS_ENV *env, __u32 hook)
 AS_INLINE struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key)
 {
 	struct native *n = env;
-	struct entry *e;
+	struct entry *e = n->found;
 
+	if (e && as_tuple_equal(&e->flow.key, key))
+		return &e->flow;
 	HASH_FIND(hh, n->flows, key, sizeof(*key), e);
+	n->found = e;
 	return e ? &e->flow : NULL;
 }
 
@@ -147,11 +161,14 @@ AS_INLINE int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct 
 	e->flow = *flow;
 	HASH_ADD(hh, n->flows, flow.key, sizeof(e->flow.key), e);
 	DL_APPEND(n->waiting, e);
+	n->found = e;
 	return 0;
 }
 
 static void forget(struct native *n, struct entry *e)
 {
+	if (n->found == e)
+		n->found = NULL;
 	if (e->answered)
 		DL_DELETE(n->answered, e);
 	else
@@ -179,12 +196,10 @@ AS_INLINE int as_pressed(AS_ENV *env)
 
 AS_INLINE void as_flow_del(AS_ENV *env, const struct as_tuple *key)
 {
-	struct native *n = env;
-	struct entry *e;
+	struct entry *e = (struct entry *)as_flow_find(env, key); /* its first member */
 
-	HASH_FIND(hh, n->flows, key, sizeof(*key), e);
 	if (e)
-		forget(n, e);
+		forget(env, e);
 }
 
 AS_INLINE void as_lock(AS_LOCK *lock)
@@ -236,9 +251,14 @@ void native_free(struct native *n)
 	free(n);
 }
 
+static bool is_due(const struct native *n, const struct entry *first)
+{
+	return first && first->flow.due <= n->now;
+}
+
 static void expire_list(struct native *n, struct entry *const *list, bool all, uint32_t end)
 {
-	while (*list && (all || (*list)->flow.due <= n->now)) {
+	while (*list && (all || is_due(n, *list))) {
 		struct as_due due = {
 			.key = (*list)->flow.key, .due = (*list)->flow.due, .end = end};
 
@@ -254,8 +274,11 @@ static void expire(struct native *n, bool all, uint32_t end)
 	if (!all && n->now - n->swept < SWEEP_NS)
 		return;
 	n->swept = n->now;
+	if (!n->stirred)
+		return;
+	n->stirred = false;
 	for (__u32 i = 0; i < AS_SLOTS_DEFAULT; i++)
-		as_sweep(n, i, all);
+		n->stirred |= as_sweep(n, i, all);
 }
 
 void native_frame(struct native *n, const struct native_frame *frame)
@@ -267,7 +290,8 @@ void native_frame(struct native *n, const struct native_frame *frame)
 	n->frame = frame;
 	if (frame->ns > n->now)
 		n->now = frame->ns;
-	expire(n, false, AS_END_TIMEOUT);
+	if (is_due(n, n->answered) || is_due(n, n->waiting) || n->now - n->swept >= SWEEP_NS)
+		expire(n, false, AS_END_TIMEOUT);
 	as_frame(n, &fr);
 	parsed = frame->ethertype ? as_parse(&fr, frame->offset, frame->ethertype, &pkt)
 				  : as_parse_ethernet(&fr, &pkt);

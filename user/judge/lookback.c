@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define PLACES 1024 /* power of two, about LOOKBACK_MAX */
+
 /*
  * @ticket.server: NULL when it does not wait for itself
  * @changed: others told @known of it; what it tells by itself is not kept, for a verdict is large
@@ -15,13 +17,21 @@ struct waiting {
 	struct merged m;
 };
 
+/* @tickets: how many that wait have a ticket of a server, by place_of() it */
 struct lookback {
 	struct learn_book *book;
 	lookback_fn fn;
 	void *arg;
 	struct waiting *first, **last;
 	unsigned int count;
+	uint16_t tickets[PLACES];
 };
+
+/* A server is memory of about a kilobyte: the low bits of where it is tell nothing. */
+static uint16_t *place_of(struct lookback *l, const struct learn_server *server)
+{
+	return &l->tickets[((uintptr_t)server >> 6) % PLACES];
+}
 
 static void keep(struct waiting *w, const struct verdict *v)
 {
@@ -29,7 +39,7 @@ static void keep(struct waiting *w, const struct verdict *v)
 	w->changed = true;
 }
 
-static void ask_again(struct waiting *w)
+static void ask_again(struct lookback *l, struct waiting *w)
 {
 	struct verdict v;
 
@@ -39,6 +49,7 @@ static void ask_again(struct waiting *w)
 	learn_again(&w->ticket, &w->m.hs, &v);
 	if (v.outcome != OUTCOME_UNDETERMINED)
 		keep(w, &v);
+	--*place_of(l, w->ticket.server);
 	w->ticket.server = NULL;
 }
 
@@ -46,7 +57,7 @@ static void hand_over(struct lookback *l, struct waiting *w)
 {
 	struct verdict v;
 
-	ask_again(w);
+	ask_again(l, w);
 	verdict_outcome(&w->m.hs, &v);
 	if (w->changed)
 		verdict_infer(&v, &w->known);
@@ -57,9 +68,12 @@ static void on_loss(void *arg, const struct learn_server *server)
 {
 	struct lookback *l = arg;
 
+	/* Where there are many servers each new one has another forgotten, for which few wait. */
+	if (!*place_of(l, server))
+		return;
 	for (struct waiting *w = l->first; w; w = w->next)
 		if (w->ticket.server == server)
-			ask_again(w);
+			ask_again(l, w);
 }
 
 struct lookback *lookback_new(struct learn_book *book, lookback_fn fn, void *arg)
@@ -132,6 +146,8 @@ void lookback_add(struct lookback *l, const struct merged *m)
 	w->m = *m;
 	if (judge(l, &w->m.hs, &v, &w->ticket))
 		keep(w, &v);
+	if (w->ticket.server)
+		++*place_of(l, w->ticket.server);
 	*l->last = w;
 	l->last = &w->next;
 	l->count++;

@@ -7,6 +7,7 @@
 
 /* An entry that did not fit is left out of its table, and hh.tbl is then NULL. */
 #define HASH_NONFATAL_OOM 1
+#define HASH_BKT_CAPACITY_THRESH 2 /* each step along a chain is a miss in the caches */
 #include <uthash.h>
 
 /* What was seen of a handshake says what it can be known by. These never merge with each

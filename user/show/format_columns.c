@@ -234,6 +234,8 @@ static void result_cell(struct cell *c, const struct event *ev)
 /* Cut, pad and colour the cells, and give their memory back. */
 static void put_line(struct buf *b, struct cell cell[COLUMNS], const struct format_style *style)
 {
+	static const char blanks[] = "                   "; /* the widest column's, and a gap */
+
 	for (int i = 0; i < COLUMNS; i++) {
 		size_t width = (size_t)columns[i].width, used;
 		const char *color = style->color ? cell[i].color : NULL;
@@ -246,7 +248,7 @@ static void put_line(struct buf *b, struct cell cell[COLUMNS], const struct form
 		else
 			buf_puts(b, data(&cut));
 		if (i < RESULT)
-			buf_printf(b, "%*s", (int)(width - used + 1), "");
+			buf_add(b, blanks, width - used + 1);
 		buf_free(&cut);
 		buf_free(&cell[i].text);
 	}

@@ -8,15 +8,25 @@
 #include "format.h"
 #include "log.h"
 
+static void give_up(struct output *out)
+{
+	out->error = errno;
+	out->done = true;
+}
+
 /* One write a line: a reader behind a pipe sees it at once. */
 static void print(struct output *out)
 {
-	if (out->line.len &&
-	    (fwrite(out->line.data, 1, out->line.len, stdout) != out->line.len || fflush(stdout))) {
-		out->error = errno;
-		out->done = true;
-	}
+	if (out->line.len && (fwrite(out->line.data, 1, out->line.len, stdout) != out->line.len ||
+			      (!out->gather && fflush(stdout))))
+		give_up(out);
 	buf_clear(&out->line);
+}
+
+void output_flush(struct output *out)
+{
+	if (!out->error && fflush(stdout))
+		give_up(out);
 }
 
 void output_header(struct output *out)

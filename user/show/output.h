@@ -12,6 +12,7 @@ enum output_form { OUTPUT_NONE, OUTPUT_COLUMNS, OUTPUT_JSON };
 /**
  * struct output - what to print, and what came of it.
  * @limit: lines to print, 0 without end
+ * @gather: nobody waits for a line: many are written at once
  * @color: stdout is a terminal and NO_COLOR is not set
  * @shown: lines printed so far
  * @fallbacks: fallbacks among them, whether or not printed
@@ -24,6 +25,7 @@ struct output {
 	enum output_form form;
 	struct event_filter filter;
 	uint64_t limit;
+	bool gather;
 	bool color;
 	uint64_t shown;
 	uint64_t fallbacks;
@@ -38,10 +40,14 @@ struct output {
  * event anyway. */
 void output_header(struct output *out);
 
+/** output_flush - write what was gathered. */
+void output_flush(struct output *out);
+
 /** output_failed - has stdout failed? Says so; that its reader left (EPIPE) is no failure. */
 bool output_failed(const struct output *out);
 
-/** output_event - print @ev if the filter lets it; one flushed line. */
+/** output_event - print @ev if the filter lets it: one line, flushed unless they are
+ * gathered. */
 void output_event(struct output *out, const struct event *ev);
 
 #endif
