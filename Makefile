@@ -139,7 +139,14 @@ $(BUILD)/fuzz/differ: tests/fuzz/differ.c $(BUILD)/user/native.o Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/user/native.o
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/san/*.d $(BUILD)/tests/*.d $(BUILD)/fuzz/*.d)
+# What measures: the modules as they are shipped, without sanitizers.
+$(BUILD)/bench/%: tests/bench/%.c $(MODULES:%=$(BUILD)/user/%.o) Makefile
+	$(say) BENCH $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(ALL_CFLAGS) -MMD -MP -o $@ $< \
+		$(MODULES:%=$(BUILD)/user/%.o) $(LDLIBS)
+
+-include $(wildcard $(BUILD)/bench/*.d $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/san/*.d $(BUILD)/tests/*.d $(BUILD)/fuzz/*.d)
 
 tests: all $(UNIT) $(PROG) $(FUZZ) $(BUILD)/tests/differ ## build the test programs, run none
 

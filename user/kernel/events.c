@@ -13,7 +13,6 @@
 #include "alpnscope/flow.h"
 #include "log.h"
 
-#define ROUND_MAX 4096 /* records before others get their turn */
 #define BATCH 256
 #define COPIES_NS 20000000ULL /* merge.c holds a handshake for longer than that */
 #define HURRY_NS 1000000000ULL /* under pressure 1 s is the most */
@@ -42,7 +41,7 @@ static int on_record(void *arg, void *data, size_t size)
 			  size >= 2 ? hs->abi : 0, AS_ABI);
 	else
 		e->fn(e->arg, hs);
-	return e->round >= ROUND_MAX ? -EAGAIN : 0;
+	return e->round >= EVENTS_ROUND_MAX ? -EAGAIN : 0;
 }
 
 struct events *events_new(struct alpnscope_bpf *skel, events_fn fn, void *arg)
@@ -76,7 +75,7 @@ int events_fd(const struct events *e)
 	return ring_buffer__epoll_fd(e->ring);
 }
 
-bool events_read(struct events *e)
+unsigned int events_read(struct events *e)
 {
 	e->round = 0;
 	ring_buffer__consume(e->ring);

@@ -23,9 +23,11 @@ void events_free(struct events *events);
 /** events_fd - readable when there is something to read. */
 int events_fd(const struct events *events);
 
-/** events_read - hand over what is there, at most some thousand records at a time. Returns
- * false when there was nothing, not even the kernel's word that a flow began. */
-bool events_read(struct events *events);
+#define EVENTS_ROUND_MAX 4096
+
+/** events_read - hand over what is there, at most EVENTS_ROUND_MAX records at a time. Returns how
+ * many there were, the kernel's word that a flow began included. */
+unsigned int events_read(struct events *events);
 
 /**
  * events_sleep - about to wait: the kernel shall wake us for the next record.
