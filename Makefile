@@ -46,6 +46,7 @@ FUZZ_OBJ := $(MODULES:%=$(BUILD)/fuzz/%.o)
 FUZZ_CC := clang-14
 # clang does not tell by a macro that it sanitizes, as gcc does.
 FUZZ_CFLAGS = $(CPPFLAGS) -D__SANITIZE_ADDRESS__=1 -Itests/lib -std=gnu11 $(WARN) $(SANITIZE)
+BENCH_OBJ := $(MODULES:%=$(BUILD)/user/%.o)
 FUZZ_SECONDS ?= 60
 CASES ?= 10000000
 BPF_OBJ := $(BUILD)/alpnscope.bpf.o $(BUILD)/alpnscope_xdp.bpf.o # the first defines the maps
@@ -139,12 +140,27 @@ $(BUILD)/fuzz/differ: tests/fuzz/differ.c $(BUILD)/user/native.o Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/user/native.o
 
-# What measures: the modules as they are shipped, without sanitizers.
-$(BUILD)/bench/%: tests/bench/%.c $(MODULES:%=$(BUILD)/user/%.o) Makefile
-	$(say) BENCH $@
+# Benchmarks: what they measure is built as what is shipped.
+$(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c Makefile
+	$(say) BPF $@
 	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp
+	$(Q)mv $@.tmp $@
+
+$(BUILD)/bench/modules.a: $(BENCH_OBJ)
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/bench/storm: $(BUILD)/bench/storm.skel.h
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/bench/modules.a Makefile
+	$(say) BENCH $@
 	$(Q)$(CC) $(CPPFLAGS) -Itests/lib $(ALL_CFLAGS) -MMD -MP -o $@ $< \
-		$(MODULES:%=$(BUILD)/user/%.o) $(LDLIBS)
+		$(BUILD)/bench/modules.a $(LDLIBS)
 
 -include $(wildcard $(BUILD)/bench/*.d $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/san/*.d $(BUILD)/tests/*.d $(BUILD)/fuzz/*.d)
 

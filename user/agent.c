@@ -67,7 +67,7 @@ static void on_listener(void *arg, const struct identity_listener *l)
 static void tick(void *arg, uint32_t ready)
 {
 	struct agent *a = arg;
-	bool busy = events_expire(a->events) > 0;
+	bool busy = events_expire(a->events);
 
 	(void)ready;
 	if (busy != a->ticking)
@@ -237,7 +237,8 @@ static int start_kernel(struct agent *a)
 	a->ticking = true;
 	if (a->ticker < 0)
 		return agent_fail(strerror(-a->ticker));
-	return loop_add(a->loop, events_fd(a->events), EPOLLIN, on_ring, a);
+	/* By edge: that it has records is no reason to come back before turn() wants to. */
+	return loop_add(a->loop, events_fd(a->events), EPOLLIN | EPOLLET, on_ring, a);
 }
 
 static int start(struct agent *a, bool daemon)

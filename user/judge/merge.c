@@ -8,6 +8,13 @@
 #define HASH_NONFATAL_OOM 1
 #include "hash.h"
 
+/* Two an entry from the start, or one of them were found too full one day, and all made anew. */
+#undef HASH_INITIAL_NUM_BUCKETS
+#undef HASH_INITIAL_NUM_BUCKETS_LOG2
+#define HASH_INITIAL_NUM_BUCKETS (1U << HASH_INITIAL_NUM_BUCKETS_LOG2)
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 14U
+_Static_assert(HASH_INITIAL_NUM_BUCKETS == 2 * MERGE_KNOWN_MAX, "two buckets an entry");
+
 /* What was seen of a handshake says what it can be known by. These never merge with each
  * other, but an orphan with a handshake that was answered. */
 enum kind { ANSWERED = 1, UNANSWERED, ORPHAN };

@@ -23,6 +23,7 @@ struct events {
 	events_fn fn;
 	void *arg;
 	unsigned int round;
+	bool came; /* something was read since the last tick */
 	uint64_t ended[64]; /* since the tick began, as bits by server random */
 	struct as_tuple key[BATCH];
 	struct as_flow flow[BATCH];
@@ -79,6 +80,11 @@ unsigned int events_read(struct events *e)
 {
 	e->round = 0;
 	ring_buffer__consume(e->ring);
+	if (e->round && !e->came) {
+		e->came = true;
+		/* Who reads something ticks: nobody need tell of the next flow. */
+		__atomic_store_n(&e->skel->bss->idle, 0, __ATOMIC_SEQ_CST);
+	}
 	return e->round;
 }
 
@@ -214,15 +220,16 @@ static uint32_t sweep(struct events *e)
 	return used;
 }
 
-uint32_t events_expire(struct events *e)
+bool events_expire(struct events *e)
 {
 	uint64_t now = now_ns();
 	uint32_t limit = bpf_map__max_entries(e->skel->maps.flows);
+	bool pressed, came = e->came;
 	uint32_t open;
-	bool pressed;
 
 	/* Set before the walk: a flow that comes behind our back wakes us. */
 	__atomic_store_n(&e->skel->bss->idle, 1, __ATOMIC_SEQ_CST);
+	e->came = false;
 	memset(e->ended, 0, sizeof(e->ended));
 	open = walk(e, OVERDUE, now);
 	if (open)
@@ -232,9 +239,10 @@ uint32_t events_expire(struct events *e)
 	if (pressed)
 		open = walk(e, SLOW, now);
 	open += sweep(e);
-	if (open)
-		__atomic_store_n(&e->skel->bss->idle, 0, __ATOMIC_SEQ_CST);
-	return open;
+	if (!open && !came)
+		return false;
+	__atomic_store_n(&e->skel->bss->idle, 0, __ATOMIC_SEQ_CST);
+	return true;
 }
 
 void events_end(struct events *e)

@@ -42,10 +42,11 @@ void events_awake(struct events *events);
 
 /**
  * events_expire - end handshakes that waited too long; call it EVENTS_TICK_MS apart while
- * it returns more than 0, and again when events_read() found something.
- * Returns how many are in progress. At 0 the kernel wakes us for the next one.
+ * it returns true, and again when events_read() found something.
+ * Returns false when none is in progress and events_read() found nothing since the last time:
+ * the kernel then wakes us for the next one that begins.
  */
-uint32_t events_expire(struct events *events);
+bool events_expire(struct events *events);
 
 #define EVENTS_TICK_MS 250
 
