@@ -50,7 +50,7 @@ FUZZ_CFLAGS = $(CPPFLAGS) -D__SANITIZE_ADDRESS__=1 -Itests/lib -std=gnu11 $(WARN
 FUZZ_SECONDS ?= 60
 CASES ?= 10000000
 BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard tests/bench/*.c)))
-BENCH_SKEL := $(BUILD)/bench/empty.skel.h $(BUILD)/bench/feed.skel.h
+BENCH_SKEL := $(BUILD)/bench/empty.skel.h $(BUILD)/bench/feed.skel.h $(BUILD)/bench/storm.skel.h
 BENCH_OBJ := $(MODULES:%=$(BUILD)/user/%.o)
 BPF_OBJ := $(BUILD)/alpnscope.bpf.o $(BUILD)/alpnscope_xdp.bpf.o # the first defines the maps
 SKEL := $(BUILD)/alpnscope.skel.h $(BUILD)/library.skel.h

@@ -5,15 +5,17 @@
 
 /* Read the ring; whoever does starts the timer, for it may have held the only word that a
  * flow began. */
-bool agent_take_ring(struct agent *a)
+unsigned int agent_take_ring(struct agent *a)
 {
-	bool any = events_read(a->events);
+	unsigned int taken;
 
-	if (any && !a->ticking) {
+	pipeline_now(&a->pipe);
+	taken = events_read(a->events);
+	if (taken && !a->ticking) {
 		loop_timer_set(a->loop, a->ticker, EVENTS_TICK_MS);
 		a->ticking = true;
 	}
-	return any;
+	return taken;
 }
 
 int agent_fail(const char *error)

@@ -43,8 +43,8 @@ struct agent {
 	bool ticking;
 };
 
-/** agent_take_ring - take what the kernel has handed over; true when there was something. */
-bool agent_take_ring(struct agent *a);
+/** agent_take_ring - take what the kernel has handed over, in part if it is much: events_read(). */
+unsigned int agent_take_ring(struct agent *a);
 
 /** agent_fail - say @error; returns -1. */
 int agent_fail(const char *error);

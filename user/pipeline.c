@@ -2,12 +2,12 @@
 #include "pipeline.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "log.h"
 #include "shape.h"
+#include "text.h"
 
 #define MS 1000000ULL
 #define SERVERS_MAX 8000 /* whose TLS 1.3 flights are remembered, 1.2 KiB each */
@@ -44,7 +44,7 @@ static void expect(struct pipeline *p, struct event *ev, struct event_side *side
 	service_find(p->book, &key, &facts);
 	side->unowned = !strcmp(side->service, "unknown");
 	if (facts.name != side->service)
-		snprintf(side->service, sizeof(side->service), "%s", facts.name);
+		text_copy(side->service, sizeof(side->service), facts.name);
 	side->expect = facts.expect;
 	side->reserved = facts.reserved;
 	side->exempt = facts.exempt;
@@ -59,20 +59,21 @@ static void conclude(void *arg, const struct merged *m, const struct verdict *v)
 {
 	struct pipeline *p = arg;
 	const struct as_handshake *hs = &m->hs;
-	struct event ev = {.hs = hs,
-			   .verdict = *v,
-			   .client_moved = m->client_moved,
-			   .server_moved = m->server_moved};
+	struct event ev;
 	const char *name = p->ifname ? p->ifname(p->ifname_arg, hs->ifindex) : NULL;
 
+	memset(&ev, 0, offsetof(struct event, side));
+	ev.hs = hs;
+	ev.client_moved = m->client_moved;
+	ev.server_moved = m->server_moved;
+	verdict_copy(&ev.verdict, v);
 	if ((m->client_moved || m->server_moved) && hs->kind != AS_KIND_ORPHAN) {
 		ev.dialled = &m->dialled;
 		ev.reached = &m->reached;
 	}
-	if (p->loop)
-		p->wall_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 	ev.wall_ns = (int64_t)hs->hello_ns + p->wall_offset;
-	snprintf(ev.ifname, sizeof(ev.ifname), "%s", name ? name : "");
+	if (name)
+		text_copy(ev.ifname, sizeof(ev.ifname), name);
 	identity_sides(p->identity, &ev);
 	for (unsigned int i = 0; i < ev.side_count; i++)
 		expect(p, &ev, &ev.side[i]);
@@ -140,6 +141,14 @@ int pipeline_merge(struct pipeline *p)
 	return p->merge && p->learn ? 0 : -ENOMEM;
 }
 
+void pipeline_now(struct pipeline *p)
+{
+	int64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	p->now = (uint64_t)now;
+	p->wall_offset = clock_ns(CLOCK_REALTIME) - now;
+}
+
 /* Have the timer fire when the next one is due, @wait ns from now; 0 stops it. */
 static void set_timer(struct pipeline *p, uint64_t wait)
 {
@@ -154,7 +163,7 @@ static void on_timer(void *arg, uint32_t ready)
 	struct pipeline *p = arg;
 
 	(void)ready;
-	p->now = (uint64_t)clock_ns(CLOCK_MONOTONIC);
+	pipeline_now(p);
 	set_timer(p, merge_release(p->merge, p->now));
 }
 
@@ -173,8 +182,6 @@ int pipeline_live(struct pipeline *p, struct loop *loop)
 
 void pipeline_record(struct pipeline *p, const struct as_handshake *hs)
 {
-	if (p->loop)
-		p->now = (uint64_t)clock_ns(CLOCK_MONOTONIC);
 	p->received++;
 	merge_add(p->merge, hs, p->now);
 	if (p->loop && !p->timer_set && merge_held(p->merge))

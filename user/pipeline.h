@@ -73,6 +73,10 @@ int pipeline_look_back(struct pipeline *p);
  */
 int pipeline_live(struct pipeline *p, struct loop *loop);
 
+/** pipeline_now - look at the clock: once for all records that are taken together. Not for a
+ * capture. */
+void pipeline_now(struct pipeline *p);
+
 /**
  * pipeline_record - take a record. It is held for a moment (merge.h), then judged, counted and
  * handed to the sink.

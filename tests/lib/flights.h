@@ -64,6 +64,7 @@ static inline struct as_handshake tls13(const char *offer, unsigned int ext, con
 {
 	struct as_handshake hs = {
 		.abi = AS_ABI,
+		.size = sizeof(hs),
 		.kind = AS_KIND_HANDSHAKE,
 		.end = AS_END_SERVER_HELLO,
 		.family = 4,

@@ -28,7 +28,7 @@ static inline void on_merged(void *arg, const struct merged *m)
 {
 	struct rig *r = arg;
 
-	r->last = *m;
+	merged_copy(&r->last, m);
 	r->client_ports += m->hs.client_port;
 	r->events++;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash.h"
 
 struct addrset_entry {
 	struct addrset_key key;

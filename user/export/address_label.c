@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash.h"
 
 #include "buf.h"
 
@@ -29,9 +29,10 @@ void address_labels_clear(struct address_labels *labels)
 /* Names do not differ by the case of ASCII letters (RFC 6066 section 3). */
 static bool name_text(const struct as_handshake *hs, char out[ADDRESS_LABEL_MAX])
 {
-	struct buf name = {0};
+	static struct buf name; /* its memory is kept for the next handshake */
 	bool whole;
 
+	buf_clear(&name);
 	for (size_t i = 0; i < hs->sni_len; i++) {
 		uint8_t c = as_sni(hs)[i];
 
@@ -40,7 +41,6 @@ static bool name_text(const struct as_handshake *hs, char out[ADDRESS_LABEL_MAX]
 	}
 	whole = name.data && !name.failed;
 	snprintf(out, ADDRESS_LABEL_MAX, "%s", whole ? name.data : ADDRESS_LABEL_OTHER);
-	buf_free(&name);
 	return whole;
 }
 

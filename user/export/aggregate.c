@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 #define MS UINT64_C(1000000)
 
 /* OpenMetrics 1.0.0 wants `le` as a float in its shortest form, "1.0" for one. */
@@ -137,9 +139,8 @@ static void count_delay(struct delay *d, const struct as_handshake *hs)
 
 static void handshake_labels(struct series_id *id, const struct event *ev)
 {
-	snprintf(id->offered, sizeof(id->offered), "%s",
-		 verdict_offered_class(ev->hs, &ev->verdict));
-	snprintf(id->protocol, sizeof(id->protocol), "%s", verdict_protocol_label(&ev->verdict));
+	text_copy(id->offered, sizeof(id->offered), verdict_offered_class(ev->hs, &ev->verdict));
+	text_copy(id->protocol, sizeof(id->protocol), verdict_protocol_label(&ev->verdict));
 	id->outcome = (uint8_t)ev->verdict.outcome;
 	id->peer_local = ev->side_count > 1;
 }
@@ -147,7 +148,7 @@ static void handshake_labels(struct series_id *id, const struct event *ev)
 static void service_id(struct series_id *id, const char *service, uint16_t port, enum role role)
 {
 	memset(id, 0, sizeof(*id));
-	snprintf(id->service, sizeof(id->service), "%s", service);
+	text_copy(id->service, sizeof(id->service), service);
 	id->port = port;
 	id->role = (uint8_t)role;
 }

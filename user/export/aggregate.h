@@ -6,7 +6,7 @@
 #ifndef HASH_NONFATAL_OOM
 #define HASH_NONFATAL_OOM 1
 #endif
-#include <uthash.h>
+#include "hash.h"
 
 #include "address_label.h"
 #include "event.h"

@@ -3,70 +3,84 @@
 
 #include <string.h>
 
+/* A name whose length need not be counted each time. */
+struct known {
+	const char *text;
+	size_t len;
+};
+
+#define NAME(literal) literal, sizeof(literal) - 1
+
 /* IANA "TLS Application-Layer Protocol Negotiation (ALPN) Protocol IDs". */
-static const char *const registered[] = {
-	"http/0.9",
-	"http/1.0",
-	"http/1.1",
-	"spdy/1",
-	"spdy/2",
-	"spdy/3",
-	"stun.turn",
-	"stun.nat-discovery",
-	"h2",
-	"h2c",
-	"webrtc",
-	"c-webrtc",
-	"ftp",
-	"imap",
-	"pop3",
-	"managesieve",
-	"coap",
-	"co",
-	"xmpp-client",
-	"xmpp-server",
-	"acme-tls/1",
-	"mqtt",
-	"dot",
-	"ntske/1",
-	"sunrpc",
-	"h3",
-	"smb",
-	"irc",
-	"nntp",
-	"nnsp",
-	"doq",
-	"sip/2",
-	"tds/8.0",
-	"dicom",
-	"postgresql",
-	"radius/1.0",
-	"radius/1.1",
-	"netperfmeter/control",
-	"netperfmeter/data",
-	"n-pamp/2",
-	"EoQ",
-	"snifq/1",
+static const struct known registered[] = {
+	{NAME("http/0.9")},
+	{NAME("http/1.0")},
+	{NAME("http/1.1")},
+	{NAME("spdy/1")},
+	{NAME("spdy/2")},
+	{NAME("spdy/3")},
+	{NAME("stun.turn")},
+	{NAME("stun.nat-discovery")},
+	{NAME("h2")},
+	{NAME("h2c")},
+	{NAME("webrtc")},
+	{NAME("c-webrtc")},
+	{NAME("ftp")},
+	{NAME("imap")},
+	{NAME("pop3")},
+	{NAME("managesieve")},
+	{NAME("coap")},
+	{NAME("co")},
+	{NAME("xmpp-client")},
+	{NAME("xmpp-server")},
+	{NAME("acme-tls/1")},
+	{NAME("mqtt")},
+	{NAME("dot")},
+	{NAME("ntske/1")},
+	{NAME("sunrpc")},
+	{NAME("h3")},
+	{NAME("smb")},
+	{NAME("irc")},
+	{NAME("nntp")},
+	{NAME("nnsp")},
+	{NAME("doq")},
+	{NAME("sip/2")},
+	{NAME("tds/8.0")},
+	{NAME("dicom")},
+	{NAME("postgresql")},
+	{NAME("radius/1.0")},
+	{NAME("radius/1.1")},
+	{NAME("netperfmeter/control")},
+	{NAME("netperfmeter/data")},
+	{NAME("n-pamp/2")},
+	{NAME("EoQ")},
+	{NAME("snifq/1")},
 };
 
 /* istio-* are what Istio's proxies say among themselves, grpc-exp is gRPC's own. */
 static const struct {
-	const char *name;
+	struct known known;
 	enum alpn_family family;
 } families[] = {
-	{"h3", ALPN_HTTP3},
-	{"h2", ALPN_HTTP2},
-	{"h2c", ALPN_HTTP2},
-	{"istio-h2", ALPN_HTTP2},
-	{"grpc-exp", ALPN_HTTP2},
-	{"http/1.1", ALPN_HTTP1_1},
-	{"istio-http/1.1", ALPN_HTTP1_1},
-	{"http/1.0", ALPN_HTTP1_0},
-	{"istio-http/1.0", ALPN_HTTP1_0},
-	{"http/0.9", ALPN_HTTP1_0},
+	{{NAME("h3")}, ALPN_HTTP3},
+	{{NAME("h2")}, ALPN_HTTP2},
+	{{NAME("h2c")}, ALPN_HTTP2},
+	{{NAME("istio-h2")}, ALPN_HTTP2},
+	{{NAME("grpc-exp")}, ALPN_HTTP2},
+	{{NAME("http/1.1")}, ALPN_HTTP1_1},
+	{{NAME("istio-http/1.1")}, ALPN_HTTP1_1},
+	{{NAME("http/1.0")}, ALPN_HTTP1_0},
+	{{NAME("istio-http/1.0")}, ALPN_HTTP1_0},
+	{{NAME("http/0.9")}, ALPN_HTTP1_0},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* An empty name may have no bytes at all, and memcmp() takes no NULL. */
+static bool same(const struct alpn_name *name, const void *bytes, size_t len)
+{
+	return name->len == len && (len == 0 || memcmp(name->bytes, bytes, len) == 0);
+}
 
 void alpn_parse(const uint8_t *bytes, size_t len, struct alpn_list *list)
 {
@@ -113,7 +127,7 @@ static bool is_draft_of(const struct alpn_name *name, const char *prefix)
 enum alpn_family alpn_family(const struct alpn_name *name)
 {
 	for (size_t i = 0; i < COUNT(families); i++)
-		if (alpn_is(name, families[i].name))
+		if (same(name, families[i].known.text, families[i].known.len))
 			return families[i].family;
 	if (is_draft_of(name, "h3-"))
 		return ALPN_HTTP3;
@@ -125,15 +139,9 @@ enum alpn_family alpn_family(const struct alpn_name *name)
 const char *alpn_registered(const struct alpn_name *name)
 {
 	for (size_t i = 0; i < COUNT(registered); i++)
-		if (alpn_is(name, registered[i]))
-			return registered[i];
+		if (same(name, registered[i].text, registered[i].len))
+			return registered[i].text;
 	return NULL;
-}
-
-/* An empty name may have no bytes at all, and memcmp() takes no NULL. */
-static bool same(const struct alpn_name *name, const void *bytes, size_t len)
-{
-	return name->len == len && (len == 0 || memcmp(name->bytes, bytes, len) == 0);
 }
 
 bool alpn_equal(const struct alpn_name *a, const struct alpn_name *b)

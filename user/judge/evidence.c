@@ -73,9 +73,15 @@ static void fit_length(struct fit *fit, int ext, int alpn, const struct as_hands
 				hs->client_ext & AS_X_MAX_FRAGMENT_LENGTH ? 5 : 0,
 				hs->client_ext & AS_X_RECORD_SIZE_LIMIT ? 6 : 0};
 
+	unsigned int absent = 0;
+
+	for (unsigned int i = 0; i < 4; i++)
+		absent |= !optional[i] << i;
 	for (unsigned int set = 0; set < 1U << 4; set++) {
 		int rest = ext - alpn;
 
+		if (set & absent)
+			continue;
 		for (unsigned int i = 0; i < 4; i++)
 			if (set & 1U << i)
 				rest -= optional[i];

@@ -7,7 +7,7 @@
 
 /* An entry that did not fit is left out of its table, and hh.tbl is then NULL. */
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash.h"
 
 #include "alpnscope/wire.h"
 #include "offers.h"
@@ -119,6 +119,8 @@ static struct learn_server *server_of(struct learn_book *book, const struct as_h
 	struct learn_server *s;
 
 	HASH_FIND(hh, book->servers, key, len, s);
+	if (s && !s->hh.next)
+		return s;
 	if (s) {
 		HASH_DEL(book->servers, s);
 		return put(book, s) ? s : NULL;
@@ -293,8 +295,9 @@ static bool settle(struct verdict *v, const struct inference *own, struct infere
 static bool compare(struct verdict *v, struct inference known)
 {
 	struct inference told = verdict_inference(v), own = v->inferred;
-	struct verdict without = *v;
+	struct verdict without;
 
+	verdict_copy(&without, v);
 	verdict_infer(&without, &own);
 	settle(&without, &own, known);
 	v->inferred = verdict_inference(&without);

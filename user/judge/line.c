@@ -160,12 +160,11 @@ static bool signatures_vary(const struct line *l, const struct line_flight *f)
 	return false;
 }
 
-/* What all flights say to the answer of @size bytes. */
+/* What all flights say to the answer of @size bytes. @s: its stretch; @varies: signatures do */
 static struct hearing all_on(const struct line *l, const struct line_flight *f,
-			     const struct line_kind *own, unsigned int size)
+			     const struct line_kind *own, const struct stretch *s, bool varies,
+			     unsigned int size)
 {
-	struct stretch s = stretch_of(l, f, own);
-	bool varies = signatures_vary(l, f);
 	struct hearing h = {.agrees = true};
 
 	if (size > f->length)
@@ -174,7 +173,7 @@ static struct hearing all_on(const struct line *l, const struct line_flight *f,
 		const struct line_kind *k = &l->kind[i];
 
 		if (counts(l, k, f) && (k != own || same_length(own, f)))
-			hear(&h, k, f, f->length - size, k->first <= s.to && k->last >= s.from,
+			hear(&h, k, f, f->length - size, k->first <= s->to && k->last >= s->from,
 			     varies);
 	}
 	return h;
@@ -183,11 +182,13 @@ static struct hearing all_on(const struct line *l, const struct line_flight *f,
 enum line_fit line_judge(const struct line *l, const struct line_flight *f, unsigned int *size)
 {
 	const struct line_kind *own = kind_of(l, f);
+	struct stretch s = stretch_of(l, f, own);
+	bool varies = signatures_vary(l, f);
 	unsigned int open = 0, agree = 0;
 	bool misfit = true;
 
 	for (unsigned int i = 0; i < f->sizes.count; i++) {
-		struct hearing h = all_on(l, f, own, f->sizes.size[i]);
+		struct hearing h = all_on(l, f, own, &s, varies, f->sizes.size[i]);
 
 		if (!h.against)
 			misfit = false;

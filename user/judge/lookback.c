@@ -143,7 +143,7 @@ void lookback_add(struct lookback *l, const struct merged *m)
 		l->fn(l->arg, m, &v);
 		return;
 	}
-	w->m = *m;
+	merged_copy(&w->m, m);
 	if (judge(l, &w->m.hs, &v, &w->ticket))
 		keep(w, &v);
 	if (w->ticket.server)

@@ -29,7 +29,8 @@ struct merge;
  * @reached: of the one whose ClientHello was seen last. The ServerHello of an orphan comes
  *          the other way: of it these two say nothing.
  * @hs: the copy with the server's own socket, else the one whose ClientHello was seen
- *      first; its times, interface and owners are the best of all copies
+ *      first; its times, interface and owners are the best of all copies. Only its first hs.size
+ *      bytes are there (merged_copy)
  */
 struct merged {
 	bool client_moved, server_moved;
@@ -37,13 +38,13 @@ struct merged {
 	struct as_handshake hs;
 };
 
+/** merged_copy - copy as much of @m as there is. */
+void merged_copy(struct merged *to, const struct merged *m);
+
 /** Takes each handshake once; @m is valid during the call only. */
 typedef void (*merge_fn)(void *arg, const struct merged *m);
 
-/**
- * merge_new - nothing held, nothing known.
- * Returns NULL when out of memory, or when the kernel gives no random bytes.
- */
+/** merge_new - nothing held, nothing known; NULL when out of memory. */
 struct merge *merge_new(merge_fn fn, void *arg);
 
 /** merge_free - forget everything; what is still held is lost (merge_flush). NULL is fine. */

@@ -169,7 +169,7 @@ static void judge_answered(const struct as_handshake *hs, struct verdict *v)
 
 void verdict_outcome(const struct as_handshake *hs, struct verdict *v)
 {
-	memset(v, 0, sizeof(*v));
+	memset(v, 0, offsetof(struct verdict, offered.name));
 	if (hs->flags & AS_F_SERVER_HELLO)
 		v->version = known_version(hs->server_version);
 	v->resumed = is_resumed(hs, v->version);

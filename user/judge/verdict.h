@@ -6,6 +6,9 @@
 #ifndef ALPNSCOPE_VERDICT_H
 #define ALPNSCOPE_VERDICT_H
 
+#include <stddef.h>
+#include <string.h>
+
 #include "alpn.h"
 #include "alpnscope/handshake.h"
 #include "evidence.h"
@@ -75,7 +78,6 @@ struct verdict {
 	enum evidence evidence;
 	enum grade grade;
 	bool has_offer;
-	struct alpn_list offered;
 	bool offer_truncated;
 	bool has_chosen;
 	struct alpn_name chosen;
@@ -83,7 +85,16 @@ struct verdict {
 	int resumed;
 	struct inference inferred;
 	bool scsv, sentinel, npn;
+	struct alpn_list offered; /* last, for it is nearly empty: verdict_copy() */
 };
+
+/** verdict_copy - copy @from, with as many names as there are. */
+static inline void verdict_copy(struct verdict *to, const struct verdict *from)
+{
+	memcpy(to, from,
+	       offsetof(struct verdict, offered.name) +
+		       from->offered.count * sizeof(from->offered.name[0]));
+}
 
 /**
  * verdict_outcome - judge what happened in @hs.

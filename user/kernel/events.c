@@ -13,7 +13,6 @@
 #include "alpnscope/flow.h"
 #include "log.h"
 
-#define ROUND_MAX 4096 /* records before others get their turn */
 #define BATCH 256
 #define COPIES_NS 20000000ULL /* merge.c holds a handshake for longer than that */
 #define HURRY_NS 1000000000ULL /* under pressure 1 s is the most */
@@ -24,6 +23,7 @@ struct events {
 	events_fn fn;
 	void *arg;
 	unsigned int round;
+	bool came; /* something was read since the last tick */
 	uint64_t ended[64]; /* since the tick began, as bits by server random */
 	struct as_tuple key[BATCH];
 	struct as_flow flow[BATCH];
@@ -35,6 +35,9 @@ static int on_record(void *arg, void *data, size_t size)
 	const struct as_handshake *hs = data;
 
 	e->round++;
+	/* The next one, as long as this, was written by another CPU. */
+	for (size_t off = 0; off < size; off += 64)
+		__builtin_prefetch((const char *)data + size + off);
 	if (size == sizeof(uint64_t)) /* as_wake(): a flow began */
 		return 0;
 	if (size < offsetof(struct as_handshake, names) || hs->abi != AS_ABI || hs->size > size)
@@ -42,7 +45,7 @@ static int on_record(void *arg, void *data, size_t size)
 			  size >= 2 ? hs->abi : 0, AS_ABI);
 	else
 		e->fn(e->arg, hs);
-	return e->round >= ROUND_MAX ? -EAGAIN : 0;
+	return e->round >= EVENTS_ROUND_MAX ? -EAGAIN : 0;
 }
 
 struct events *events_new(struct alpnscope_bpf *skel, events_fn fn, void *arg)
@@ -76,10 +79,15 @@ int events_fd(const struct events *e)
 	return ring_buffer__epoll_fd(e->ring);
 }
 
-bool events_read(struct events *e)
+unsigned int events_read(struct events *e)
 {
 	e->round = 0;
 	ring_buffer__consume(e->ring);
+	if (e->round && !e->came) {
+		e->came = true;
+		/* Who reads something ticks: nobody need tell of the next flow. */
+		__atomic_store_n(&e->skel->bss->idle, 0, __ATOMIC_SEQ_CST);
+	}
 	return e->round;
 }
 
@@ -215,15 +223,16 @@ static uint32_t sweep(struct events *e)
 	return used;
 }
 
-uint32_t events_expire(struct events *e)
+bool events_expire(struct events *e)
 {
 	uint64_t now = now_ns();
 	uint32_t limit = bpf_map__max_entries(e->skel->maps.flows);
+	bool pressed, came = e->came;
 	uint32_t open;
-	bool pressed;
 
 	/* Set before the walk: a flow that comes behind our back wakes us. */
 	__atomic_store_n(&e->skel->bss->idle, 1, __ATOMIC_SEQ_CST);
+	e->came = false;
 	memset(e->ended, 0, sizeof(e->ended));
 	open = walk(e, OVERDUE, now);
 	if (open)
@@ -233,9 +242,10 @@ uint32_t events_expire(struct events *e)
 	if (pressed)
 		open = walk(e, SLOW, now);
 	open += sweep(e);
-	if (open)
-		__atomic_store_n(&e->skel->bss->idle, 0, __ATOMIC_SEQ_CST);
-	return open;
+	if (!open && !came)
+		return false;
+	__atomic_store_n(&e->skel->bss->idle, 0, __ATOMIC_SEQ_CST);
+	return true;
 }
 
 void events_end(struct events *e)

@@ -23,9 +23,11 @@ void events_free(struct events *events);
 /** events_fd - readable when there is something to read. */
 int events_fd(const struct events *events);
 
-/** events_read - hand over what is there, at most some thousand records at a time. Returns
- * false when there was nothing, not even the kernel's word that a flow began. */
-bool events_read(struct events *events);
+#define EVENTS_ROUND_MAX 4096
+
+/** events_read - hand over what is there, at most EVENTS_ROUND_MAX records at a time. Returns how
+ * many there were, the kernel's word that a flow began included. */
+unsigned int events_read(struct events *events);
 
 /**
  * events_sleep - about to wait: the kernel shall wake us for the next record.
@@ -40,10 +42,11 @@ void events_awake(struct events *events);
 
 /**
  * events_expire - end handshakes that waited too long; call it EVENTS_TICK_MS apart while
- * it returns more than 0, and again when events_read() found something.
- * Returns how many are in progress. At 0 the kernel wakes us for the next one.
+ * it returns true, and again when events_read() found something.
+ * Returns false when none is in progress and events_read() found nothing since the last time:
+ * the kernel then wakes us for the next one that begins.
  */
-uint32_t events_expire(struct events *events);
+bool events_expire(struct events *events);
 
 #define EVENTS_TICK_MS 250
 

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash.h"
 
 #include "addrset.h"
 #include "log.h"

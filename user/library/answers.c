@@ -6,7 +6,7 @@
 
 /* An entry that did not fit is left out of its table, and hh.tbl is then NULL. */
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash.h"
 
 #define RANDOM_LEN 32
 

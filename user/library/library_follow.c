@@ -8,7 +8,7 @@
 
 /* An entry that did not fit is left out of its table, and hh.tbl is then NULL. */
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash.h"
 
 #include "buf.h"
 #include "library_scan.h"

@@ -13,7 +13,7 @@
 
 /* An entry that did not fit is left out of its table, and hh.tbl is then NULL. */
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash.h"
 
 #define COMM_SIZE 64 /* of a kernel thread's name; others have 16 */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "text.h"
 
 struct report *report_new(size_t limit)
 {
@@ -41,22 +42,30 @@ void report_address(char *text, size_t size, const uint8_t addr[16])
 		inet_ntop(AF_INET6, addr, text, (socklen_t)size);
 }
 
+/* Text under construction, empty; its memory is kept for the next one. */
+static struct buf *scratch(void)
+{
+	static struct buf b;
+
+	buf_clear(&b);
+	return &b;
+}
+
 static void put_text(char *to, size_t size, const struct buf *text)
 {
-	struct buf cut = {0};
+	static struct buf cut;
 
+	buf_clear(&cut);
 	buf_cut(&cut, text->data ? text->data : "", size - 1);
-	snprintf(to, size, "%s", cut.data ? cut.data : "");
-	buf_free(&cut);
+	text_copy(to, size, cut.data ? cut.data : "");
 }
 
 static void put_sni(char *to, size_t size, const struct as_handshake *hs)
 {
-	struct buf b = {0};
+	struct buf *b = scratch();
 
-	buf_escaped(&b, as_sni(hs), hs->sni_len);
-	put_text(to, size, &b);
-	buf_free(&b);
+	buf_escaped(b, as_sni(hs), hs->sni_len);
+	put_text(to, size, b);
 }
 
 /* A comma and a blank in a name would look like two names. */
@@ -74,24 +83,37 @@ static void put_name(struct buf *b, const struct alpn_name *name)
 static void put_offer(struct report_case *c, const struct event *ev)
 {
 	const struct verdict *v = &ev->verdict;
-	struct buf b = {0};
+	struct buf *b = scratch();
 
-	for (unsigned int i = 0; i < v->offered.count && b.len < sizeof(c->offered); i++) {
-		buf_puts(&b, i ? "," : "");
-		put_name(&b, &v->offered.name[i]);
+	for (unsigned int i = 0; i < v->offered.count && b->len < sizeof(c->offered); i++) {
+		buf_puts(b, i ? "," : "");
+		put_name(b, &v->offered.name[i]);
 	}
 	if (!v->has_offer)
-		buf_puts(&b, ev->hs->kind == AS_KIND_ORPHAN ? "?" : "-");
-	put_text(c->offered, sizeof(c->offered), &b);
-	buf_clear(&b);
+		buf_puts(b, ev->hs->kind == AS_KIND_ORPHAN ? "?" : "-");
+	put_text(c->offered, sizeof(c->offered), b);
+	buf_clear(b);
 	if (v->has_chosen)
-		put_name(&b, &v->chosen);
+		put_name(b, &v->chosen);
 	else
-		buf_puts(&b, v->outcome == OUTCOME_IGNORED || v->outcome == OUTCOME_NOT_OFFERED
-				     ? "-"
-				     : "?");
-	put_text(c->chosen, sizeof(c->chosen), &b);
-	buf_free(&b);
+		buf_puts(b, v->outcome == OUTCOME_IGNORED || v->outcome == OUTCOME_NOT_OFFERED
+				    ? "-"
+				    : "?");
+	put_text(c->chosen, sizeof(c->chosen), b);
+}
+
+/* A hash of all that put_sni() and put_offer() look at; not 0. */
+static uint64_t text_of(const struct event *ev)
+{
+	const struct as_handshake *hs = ev->hs;
+	const struct verdict *v = &ev->verdict;
+	const uint32_t facts[] = {hs->sni_len,	 hs->alpn_len, hs->kind,     v->has_offer,
+				  v->has_chosen, v->outcome,   v->chosen.len};
+	uint64_t parts[] = {hash_bytes(facts, sizeof(facts)),
+			    hash_bytes(hs->names, (size_t)hs->sni_len + hs->alpn_len),
+			    v->has_chosen ? hash_bytes(v->chosen.bytes, v->chosen.len) : 0};
+
+	return hash_bytes(parts, sizeof(parts)) | 1;
 }
 
 static void keep_case(struct report_case *c, const struct event *ev)
@@ -100,8 +122,11 @@ static void keep_case(struct report_case *c, const struct event *ev)
 		return;
 	c->wall_ns = ev->wall_ns;
 	c->ends = event_ends(ev);
-	put_sni(c->sni, sizeof(c->sni), ev->hs);
-	put_offer(c, ev);
+	if (c->text != text_of(ev)) { /* seldom, and dear */
+		c->text = text_of(ev);
+		put_sni(c->sni, sizeof(c->sni), ev->hs);
+		put_offer(c, ev);
+	}
 	c->version = ev->verdict.version;
 	c->outcome = ev->verdict.outcome;
 	c->evidence = ev->verdict.evidence;
@@ -201,12 +226,13 @@ static void count_grpc(struct report_grpc *g, const struct event *ev)
 /* Would it be a fallback if the server had answered with the least? */
 static bool may_be_fallback(const struct verdict *v, const struct event_side *side)
 {
-	struct verdict least = *v;
+	struct verdict least;
 
 	if (v->outcome != OUTCOME_UNDETERMINED || side->exempt || side->cause != CAUSE_NONE)
 		return false;
 	if (!v->has_offer) /* ECH: what the inner hello offers is not known */
 		return side->expect.source != EXPECT_NONE;
+	verdict_copy(&least, v);
 	least.outcome = OUTCOME_IGNORED;
 	return cause_is_fallback(verdict_cause(&least, &side->expect));
 }
@@ -218,7 +244,7 @@ static void keep_processes(struct report_service *s, const struct event *ev)
 		char *to = side->role == ROLE_CLIENT ? s->client : s->server;
 
 		if (side->role != ROLE_TRANSIT && side->work.process[0])
-			snprintf(to, sizeof(s->server), "%s", side->work.process);
+			text_copy(to, sizeof(s->server), side->work.process);
 	}
 }
 
@@ -295,7 +321,7 @@ static void key_of(struct report_key *key, const struct event *ev, const struct 
 	if (side->role == ROLE_TRANSIT && is_unknown(side))
 		transit_key(key, ev);
 	else
-		snprintf(key->name, sizeof(key->name), "%s", side->service);
+		text_copy(key->name, sizeof(key->name), side->service);
 }
 
 static struct report_service *find(struct report *report, const struct report_key *key)

@@ -10,7 +10,7 @@
 #ifndef HASH_NONFATAL_OOM
 #define HASH_NONFATAL_OOM 1
 #endif
-#include <uthash.h>
+#include "hash.h"
 
 #include "event.h"
 #include "topk.h"
@@ -40,9 +40,11 @@ struct report_mix {
  * @offered: names with commas, escaped; "-" for no ALPN, "?" when it was not seen
  * @chosen: escaped; "-" for none, "?" when not known
  * @version: as in struct verdict
+ * @text: a hash of what the three texts were made from
  */
 struct report_case {
 	int64_t wall_ns;
+	uint64_t text;
 	struct ends ends;
 	char sni[REPORT_NAME_MAX];
 	char offered[REPORT_LIST_MAX];

@@ -7,7 +7,7 @@
 
 /* An entry that did not fit is left out of its table, and hh.tbl is then NULL. */
 #define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "hash.h"
 
 #define KEY_MAX 512 /* role, port, a name, one byte between, AS_SNI_MAX bytes of SNI */
 

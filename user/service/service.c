@@ -168,15 +168,15 @@ static const struct rule *rules_for(const struct service_book *book, const struc
 				   .server_port = {key->server_port, key->other_port},
 				   .work = key->work};
 	const struct rule *rule = NULL;
-	struct buf sni = {0};
+	static struct buf sni; /* its memory is kept for the next handshake */
 
 	*told = first_match(book->told, book->tolds, &facts);
 	if (book->config && book->config->rules) {
+		buf_clear(&sni);
 		if (key->sni_len)
 			buf_escaped(&sni, key->sni, key->sni_len);
 		facts.sni = sni.data && !sni.failed ? sni.data : "";
 		rule = first_match(book->config->rule, book->config->rules, &facts);
-		buf_free(&sni);
 	}
 	return rule;
 }

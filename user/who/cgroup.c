@@ -10,15 +10,24 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <uthash.h>
+#include "hash.h"
 
 #define ROOT_ID 1 /* of every kernfs, cgroup_root included */
 #define HANDLE_KERNFS 0xfe /* FILEID_KERNFS, Linux 5.5 (33c5ac917ae2): the id, 8 bytes */
 #define SECOND UINT64_C(1000000000)
+#define TEXT_MAX 16384 /* bytes of /proc/PID/cgroup: a line for each of some 15 hierarchies */
 
 struct known {
 	uint64_t id;
 	char *path; /* NULL: it was gone when we looked */
+	UT_hash_handle hh;
+};
+
+/* A process whose cgroup was read. */
+struct lived {
+	uint32_t pid;
+	uint64_t from, to; /* it was there, CLOCK_MONOTONIC */
+	char *path;
 	UT_hash_handle hh;
 };
 
@@ -27,6 +36,8 @@ struct cgroups {
 	char *mount; /* where it is mounted */
 	bool v1; /* systemd keeps its own hierarchy of version 1 */
 	struct known *known;
+	struct lived *lived;
+	char text[TEXT_MAX]; /* of a file in /proc */
 	char path[CGROUP_PATH_MAX]; /* what was returned last, unless it is remembered */
 };
 
@@ -76,12 +87,21 @@ static void forget(struct cgroups *c, struct known *k)
 	free(k);
 }
 
+static void forget_process(struct cgroups *c, struct lived *l)
+{
+	HASH_DEL(c->lived, l);
+	free(l->path);
+	free(l);
+}
+
 void cgroups_free(struct cgroups *c)
 {
 	if (!c)
 		return;
 	while (c->known)
 		forget(c, c->known);
+	while (c->lived)
+		forget_process(c, c->lived);
 	if (c->root >= 0)
 		close(c->root);
 	free(c->mount);
@@ -140,28 +160,42 @@ static int find_by_id(struct cgroups *c, uint64_t id)
 	return 0;
 }
 
+/* The file @name of a process in /proc, as text; what does not fit is left out. False when it is
+ * gone. A stdio stream would take memory for each. */
+static bool read_proc(uint32_t pid, const char *name, char *text, size_t size)
+{
+	char path[64];
+	size_t len = 0;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	while (len < size - 1 && (n = read(fd, text + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	close(fd);
+	text[len] = '\0';
+	return len > 0;
+}
+
 bool cgroup_same_process(const struct cgroup_process *process)
 {
 	struct timespec boot, mono;
 	unsigned long long began;
-	char name[32], line[1024];
+	char line[1024];
 	const char *at;
 	uint64_t seen;
-	FILE *f;
 	bool got;
 
-	snprintf(name, sizeof(name), "/proc/%u/stat", process->pid);
-	f = fopen(name, "re");
-	if (!f)
-		return false;
 	/* Field 2 is the name in parentheses and may hold anything; field 22 is when it began, in
 	 * ticks since the machine was booted (proc_pid_stat(5)). */
-	got = fgets(line, sizeof(line), f) && (at = strrchr(line, ')')) &&
+	got = read_proc(process->pid, "stat", line, sizeof(line)) && (at = strrchr(line, ')')) &&
 	      sscanf(at + 1,
 		     " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
 		     " %llu",
 		     &began) == 1;
-	fclose(f);
 	clock_gettime(CLOCK_MONOTONIC, &mono);
 	clock_gettime(CLOCK_BOOTTIME, &boot); /* runs while the machine sleeps, too */
 	seen = process->seen_ns + (uint64_t)(boot.tv_sec - mono.tv_sec) * SECOND +
@@ -171,12 +205,11 @@ bool cgroup_same_process(const struct cgroup_process *process)
 
 /* The path in a line of /proc/PID/cgroup (cgroups(7)), if it is of version 2's hierarchy or of
  * systemd's own, else NULL. */
-static const char *path_in(char *line)
+static const char *path_in(const char *line)
 {
 	static const char systemd[] = ":name=systemd:";
 	const char *at = strchr(line, ':');
 
-	line[strcspn(line, "\n")] = '\0'; /* a path has none */
 	if (!strncmp(line, "0::", 3))
 		return line + 3;
 	return at && !strncmp(at, systemd, strlen(systemd)) ? at + strlen(systemd) : NULL;
@@ -186,25 +219,67 @@ static const char *path_in(char *line)
  * one, which tells nothing. */
 static bool find_by_process(struct cgroups *c, const struct cgroup_process *process)
 {
-	char name[32], *line = NULL;
-	size_t size = 0;
-	FILE *f;
+	char *line, *rest = c->text;
 
-	snprintf(name, sizeof(name), "/proc/%u/cgroup", process->pid);
-	f = fopen(name, "re");
-	if (!f)
+	if (!read_proc(process->pid, "cgroup", c->text, sizeof(c->text)))
 		return false;
 	c->path[0] = '\0';
-	while (getline(&line, &size, f) > 0) {
+	while ((line = strsep(&rest, "\n"))) {
 		const char *path = path_in(line);
 
 		if (path && path[0] == '/' && (!c->path[0] || !strcmp(c->path, "/")))
 			snprintf(c->path, sizeof(c->path), "%s", path);
 	}
-	free(line);
-	fclose(f);
 	/* asked last: it was that process then */
 	return c->path[0] && cgroup_same_process(process);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+}
+
+/* Remember that @process was in c->path at @now. */
+static void remember_process(struct cgroups *c, struct lived *l,
+			     const struct cgroup_process *process, uint64_t now)
+{
+	if (l && strcmp(l->path, c->path) != 0) {
+		forget_process(c, l);
+		l = NULL;
+	}
+	if (!l) {
+		if (HASH_COUNT(c->lived) >= CGROUP_PATHS_MAX)
+			forget_process(c, c->lived);
+		l = calloc(1, sizeof(*l));
+		if (!l || !(l->path = strdup(c->path))) {
+			free(l);
+			return;
+		}
+		l->pid = process->pid;
+		HASH_ADD(hh, c->lived, pid, sizeof(l->pid), l);
+	}
+	l->from = process->seen_ns;
+	l->to = now;
+}
+
+/* The path by the process, which is read anew only for what was seen since the last time: a storm
+ * of handshakes comes in batches, and nobody leaves a cgroup within one. */
+static const char *path_of_process(struct cgroups *c, const struct cgroup_process *process)
+{
+	uint64_t now;
+	struct lived *l;
+
+	HASH_FIND(hh, c->lived, &process->pid, sizeof(process->pid), l);
+	if (l && process->seen_ns >= l->from && process->seen_ns <= l->to)
+		return l->path;
+	now = now_ns();
+	if (!find_by_process(c, process))
+		return NULL;
+	remember_process(c, l, process, now);
+	return c->path;
 }
 
 const char *cgroups_path(struct cgroups *c, uint64_t id, const struct cgroup_process *process)
@@ -223,5 +298,5 @@ const char *cgroups_path(struct cgroups *c, uint64_t id, const struct cgroup_pro
 		if (!err)
 			return c->path;
 	}
-	return process->pid && find_by_process(c, process) ? c->path : NULL;
+	return process->pid ? path_of_process(c, process) : NULL;
 }

@@ -54,9 +54,9 @@ struct event {
 	char ifname[IF_NAMESIZE];
 	bool client_moved, server_moved;
 	const struct ends *dialled, *reached;
-	struct verdict verdict;
 	unsigned int side_count;
 	struct event_side side[2];
+	struct verdict verdict; /* last, as its list of names is in it */
 };
 
 /** event_ends - as the client dialled, which is what is shown. */

@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <uthash.h>
+#include "hash.h"
 
 #include "cgroup.h"
 #include "container.h"
 #include "listener.h"
+#include "text.h"
 
 #define LOOK_FIRST_NS UINT64_C(1000000000) /* between looks that find what was missed */
+#define TOLD 32 /* paths that need not be taken apart again */
 #define LOOK_LAST_NS UINT64_C(64000000000) /* and between those that do not */
 
 struct place {
@@ -20,12 +22,19 @@ struct place {
 	uint16_t pad;
 };
 
-/* Who answers, or listens, at a place. */
+/* Who answers, or listens, at a place. It lived at @alive_ns, CLOCK_MONOTONIC. */
 struct server {
 	struct place at;
 	struct workload work;
 	struct cgroup_process process;
+	uint64_t alive_ns;
 	UT_hash_handle hh;
+};
+
+/* What a cgroup's path told. */
+struct told {
+	char path[256];
+	struct workload work;
 };
 
 struct identity {
@@ -38,6 +47,7 @@ struct identity {
 	void *listening_arg;
 	uint64_t looked; /* ns, 0 never */
 	uint64_t pause; /* before the next look, ns: none after the first */
+	struct told told[TOLD];
 };
 
 struct identity *identity_new(identity_local_fn is_local, const void *arg)
@@ -73,6 +83,26 @@ void identity_free(struct identity *id)
 	free(id);
 }
 
+/* workload_place(), once for a path that comes again and again. */
+static void place(struct identity *id, struct workload *w, const char *path)
+{
+	size_t len = path ? strlen(path) : 0;
+	struct told *t = &id->told[len ? hash_bytes(path, len) % TOLD : 0];
+
+	if (!len || len >= sizeof(t->path)) {
+		workload_place(w, path);
+		return;
+	}
+	if (strcmp(t->path, path) != 0) {
+		memcpy(t->path, path, len + 1);
+		workload_place(&t->work, path);
+	}
+	memcpy(w->cgroup, t->work.cgroup, sizeof(w->cgroup));
+	memcpy(w->unit, t->work.unit, sizeof(w->unit));
+	memcpy(w->container, t->work.container, sizeof(w->container));
+	memcpy(w->container_id, t->work.container_id, sizeof(w->container_id));
+}
+
 /* All that is known of who sent a hello at @seen_ns. A process chooses its own name. What a tunnel
  * carries may have come from a veth: then the task at its outer frame is not the sender. */
 static void describe(struct identity *id, const struct as_owner *owner, bool tunnel,
@@ -85,10 +115,17 @@ static void describe(struct identity *id, const struct as_owner *owner, bool tun
 	if (w->pid)
 		workload_text(w->process, sizeof(w->process), owner->comm,
 			      strnlen(owner->comm, sizeof(owner->comm)));
-	workload_place(w, cgroups_path(id->cgroups, owner->cgroup, &process));
+	place(id, w, cgroups_path(id->cgroups, owner->cgroup, &process));
 	if (w->container_id[0])
-		snprintf(w->container, sizeof(w->container), "%s",
-			 container_name_of(id->containers, w->container_id, seen_ns));
+		text_copy(w->container, sizeof(w->container),
+			  container_name_of(id->containers, w->container_id, seen_ns));
+}
+
+static void set_server(struct server *s, const struct workload *w, uint64_t seen_ns)
+{
+	s->work = *w;
+	s->process = (struct cgroup_process){w->pid, seen_ns};
+	s->alive_ns = seen_ns;
 }
 
 /* Remember who is there; a full table forgets the one not heard of for longest. */
@@ -98,8 +135,11 @@ static void remember(struct identity *id, const struct place *at, const struct w
 	struct server *s;
 
 	HASH_FIND(hh, id->servers, at, sizeof(*at), s);
-	if (s) {
+	if (s && s->hh.next) {
 		HASH_DEL(id->servers, s);
+	} else if (s) {
+		set_server(s, w, seen_ns);
+		return;
 	} else if (HASH_COUNT(id->servers) >= IDENTITY_PORTS_MAX) {
 		s = id->servers;
 		HASH_DEL(id->servers, s);
@@ -109,19 +149,33 @@ static void remember(struct identity *id, const struct place *at, const struct w
 	if (!s)
 		return;
 	s->at = *at;
-	s->work = *w;
-	s->process = (struct cgroup_process){w->pid, seen_ns};
+	set_server(s, w, seen_ns);
 	HASH_ADD(hh, id->servers, at, sizeof(s->at), s);
 }
 
-/* Who is there. One that has ended listens no more; who follows it has to be found. */
-static const struct server *find(struct identity *id, const struct place *at)
+static uint64_t now_ns(void)
 {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Who was there at @seen_ns. One that has ended listens no more; who follows it has to be found.
+ * One that lived later than that need not be looked at again. */
+static const struct server *find(struct identity *id, const struct place *at, uint64_t seen_ns)
+{
+	uint64_t now;
 	struct server *s;
 
 	HASH_FIND(hh, id->servers, at, sizeof(*at), s);
-	if (!s || cgroup_same_process(&s->process))
+	if (!s || (s->process.pid && seen_ns && seen_ns <= s->alive_ns))
 		return s;
+	now = now_ns();
+	if (cgroup_same_process(&s->process)) {
+		s->alive_ns = now;
+		return s;
+	}
 	forget(id, s);
 	return NULL;
 }
@@ -156,14 +210,6 @@ void identity_on_listener(struct identity *id, identity_listener_fn fn, void *ar
 	id->listening_arg = arg;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 void identity_look(struct identity *id)
 {
 	id->looked = now_ns();
@@ -173,14 +219,14 @@ void identity_look(struct identity *id)
 }
 
 /* As find(), and looks again if nobody is known there. */
-static const struct server *listening(struct identity *id, const struct place *at)
+static const struct server *listening(struct identity *id, const struct place *at, uint64_t seen_ns)
 {
-	const struct server *s = find(id, at);
+	const struct server *s = find(id, at, seen_ns);
 
 	if (s || !id->looked || now_ns() < id->looked + id->pause)
 		return s;
 	identity_look(id);
-	s = find(id, at);
+	s = find(id, at, seen_ns);
 	if (s || !id->pause)
 		id->pause = LOOK_FIRST_NS;
 	else if (id->pause < LOOK_LAST_NS)
@@ -204,7 +250,7 @@ static void server_side(struct identity *id, const struct as_handshake *hs, stru
 	}
 	if (side->service[0])
 		return;
-	s = listening(id, &at);
+	s = listening(id, &at, seen_ns);
 	if (!s)
 		return;
 	workload_name(&s->work, side->service, sizeof(side->service));
@@ -217,6 +263,13 @@ static void client_side(struct identity *id, const struct as_handshake *hs, stru
 {
 	describe(id, &hs->client, hs->flags & AS_F_TUNNEL, hs->hello_ns, &side->work);
 	workload_name(&side->work, side->service, sizeof(side->service));
+}
+
+static struct event_side *begin_side(struct event_side *side, enum role role)
+{
+	memset(side, 0, sizeof(*side));
+	side->role = role;
+	return side;
 }
 
 void identity_sides(struct identity *id, struct event *ev)
@@ -232,18 +285,14 @@ void identity_sides(struct identity *id, struct event *ev)
 		client = client ||
 			 (!ev->client_moved && id->is_local(id->arg, hs->ifindex, hs->client_addr));
 	}
-	if (server) {
-		ev->side[n].role = ROLE_SERVER;
-		server_side(id, hs, &ev->side[n++]);
-	}
-	if (client) {
-		ev->side[n].role = ROLE_CLIENT;
-		client_side(id, hs, &ev->side[n++]);
-	}
+	if (server)
+		server_side(id, hs, begin_side(&ev->side[n++], ROLE_SERVER));
+	if (client)
+		client_side(id, hs, begin_side(&ev->side[n++], ROLE_CLIENT));
 	if (!n)
-		ev->side[n++].role = ROLE_TRANSIT;
+		begin_side(&ev->side[n++], ROLE_TRANSIT);
 	ev->side_count = n;
 	for (unsigned int i = 0; i < n; i++)
 		if (!ev->side[i].service[0])
-			snprintf(ev->side[i].service, sizeof(ev->side[i].service), "unknown");
+			strcpy(ev->side[i].service, "unknown");
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 #define ID_LEN 64 /* hex digits of a container's id, with all runtimes that have one */
 
 /* One directory of a path: not terminated. */
@@ -209,7 +211,7 @@ void workload_name(const struct workload *w, char *name, size_t size)
 	if (w->container[0] && w->unit[0])
 		snprintf(name, size, "%s/%s", w->container, w->unit);
 	else if (w->container[0])
-		snprintf(name, size, "%s", w->container);
+		text_copy(name, size, w->container);
 	else
-		snprintf(name, size, "%s", w->unit[0] ? w->unit : w->process);
+		text_copy(name, size, w->unit[0] ? w->unit : w->process);
 }
