@@ -7,13 +7,15 @@
  * flow began. */
 bool agent_take_ring(struct agent *a)
 {
-	bool any = events_read(a->events);
+	unsigned int n = events_read(a->events);
 
-	if (any && !a->ticking) {
+	if (n && !a->ticking) {
 		loop_timer_set(a->loop, a->ticker, EVENTS_TICK_MS);
 		a->ticking = true;
+		events_stirred(a->events);
 	}
-	return any;
+	a->taken += n;
+	return n;
 }
 
 int agent_fail(const char *error)

@@ -39,6 +39,7 @@ struct agent {
 	time_t start_time;
 	int signals;
 	int ticker;
+	unsigned int taken; /* from the ring, since it was last waited for */
 	bool ready, stop;
 	bool ticking;
 };

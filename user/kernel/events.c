@@ -76,7 +76,7 @@ int events_fd(const struct events *e)
 	return ring_buffer__epoll_fd(e->ring);
 }
 
-bool events_read(struct events *e)
+unsigned int events_read(struct events *e)
 {
 	e->round = 0;
 	ring_buffer__consume(e->ring);
@@ -91,6 +91,11 @@ void events_sleep(struct events *e)
 void events_awake(struct events *e)
 {
 	__atomic_store_n(&e->skel->bss->asleep, 0, __ATOMIC_SEQ_CST);
+}
+
+void events_stirred(struct events *e)
+{
+	__atomic_store_n(&e->skel->bss->idle, 0, __ATOMIC_SEQ_CST);
 }
 
 static uint64_t now_ns(void)

@@ -23,9 +23,9 @@ void events_free(struct events *events);
 /** events_fd - readable when there is something to read. */
 int events_fd(const struct events *events);
 
-/** events_read - hand over what is there, at most some thousand records at a time. Returns
- * false when there was nothing, not even the kernel's word that a flow began. */
-bool events_read(struct events *events);
+/** events_read - hand over what is there, at most some thousand records at a time. Returns how
+ * many there were, the kernel's word that a flow began among them. */
+unsigned int events_read(struct events *events);
 
 /**
  * events_sleep - about to wait: the kernel shall wake us for the next record.
@@ -37,6 +37,10 @@ bool events_read(struct events *events);
  */
 void events_sleep(struct events *events);
 void events_awake(struct events *events);
+
+/** events_stirred - events_expire() will be called within EVENTS_TICK_MS: until then the kernel need
+ * not say that a flow began. */
+void events_stirred(struct events *events);
 
 /**
  * events_expire - end handshakes that waited too long; call it EVENTS_TICK_MS apart while
