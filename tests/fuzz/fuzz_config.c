@@ -9,6 +9,7 @@
 #include "check.h"
 
 #include "config.h"
+#include "reader.h"
 #include "state_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,7 +31,7 @@ static void check_said(const struct buf *said, bool failed)
 	for (const char *line = said->data; line && *line; line = strchr(line, '\n') + 1)
 		CHECK(!strncmp(line, "f:", 2));
 	if (failed)
-		CHECK(lines(said) >= 1 && lines(said) <= CONFIG_ERRORS_MAX + 1);
+		CHECK(lines(said) >= 1 && lines(said) <= READER_ERRORS_MAX + 1);
 }
 
 static void check_rules(const struct config *config)

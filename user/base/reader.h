@@ -1,33 +1,63 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* config_yaml.h - nodes of a YAML document, read with errors that say where. For config*.c only. */
-#ifndef ALPNSCOPE_CONFIG_YAML_H
-#define ALPNSCOPE_CONFIG_YAML_H
+/* reader.h - a YAML file, read key by key with errors that say where. */
+#ifndef ALPNSCOPE_READER_H
+#define ALPNSCOPE_READER_H
 
+#include <stdbool.h>
 #include <yaml.h>
 
-#include "config.h"
+#include "buf.h"
+
+#define READER_SIZE_MAX (1U << 20) /* bytes of a file */
+#define READER_ERRORS_MAX 20 /* that are told of one file */
+#define READER_TEXT_MAX 256 /* bytes of a key or a usual value, terminator included */
 
 /**
  * struct reader - a document that is being read.
- * @said: where errors and notes go, see config_parse()
+ * @name: of the file, for what is said
+ * @root: what is made of it
+ * @said: where errors go: "NAME:LINE:COLUMN: what is wrong; what is right" (from 1, columns in
+ *        characters), at most READER_ERRORS_MAX lines, and notes when there is none
  * @notes: kept apart until it is known that there is no error
  */
 struct reader {
 	yaml_document_t doc;
 	const char *name;
-	struct config *config;
+	void *root;
 	struct buf *said;
 	struct buf notes;
 	unsigned int errors;
 };
 
-/** struct config_key - a key of a mapping and who reads its value into @into. */
-struct config_key {
+/** struct reader_key - a key of a mapping and who reads its value into @into. */
+struct reader_key {
 	const char *name;
 	void (*read)(struct reader *r, yaml_node_t *value, void *into);
 };
 
-/** reader_error - say what is wrong at @mark; the first CONFIG_ERRORS_MAX times only. */
+/**
+ * reader_run - read a text: YAML 1.1, UTF-8, one document, a mapping whose keys are @keys.
+ * @r: with name, said and root set, all else zero
+ * @text: @len bytes, anything; without content it has no keys
+ * @what: names the document in errors, "a configuration"
+ * Returns true if nothing was wrong; notes are in @said then, else errors.
+ */
+bool reader_run(struct reader *r, const char *text, size_t len, const char *what,
+		const struct reader_key *keys, size_t count);
+
+/**
+ * reader_load - reader_run() of the file @r->name; one that cannot be read is "PATH: why; what to
+ * do" in @r->said.
+ */
+bool reader_load(struct reader *r, const char *what, const struct reader_key *keys, size_t count);
+
+/**
+ * reader_file - append the file @path to @out, at most READER_SIZE_MAX bytes of it.
+ * Returns 0 or -errno: -EFBIG when it is longer.
+ */
+int reader_file(const char *path, struct buf *out);
+
+/** reader_error - say what is wrong at @mark; the first READER_ERRORS_MAX times only. */
 void reader_error(struct reader *r, yaml_mark_t mark, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -42,7 +72,7 @@ void reader_note(struct reader *r, yaml_mark_t mark, const char *format, ...)
  * @what: names the mapping in errors, "a service"
  */
 void reader_map(struct reader *r, yaml_node_t *node, const char *what,
-		const struct config_key *keys, size_t count, void *into);
+		const struct reader_key *keys, size_t count, void *into);
 
 /**
  * reader_text - the text of a scalar of printable ASCII, 1 to @max - 1 bytes.
@@ -60,13 +90,5 @@ unsigned int reader_each(struct reader *r, yaml_node_t *node, const char *what, 
 
 /** reader_memory - say that there is no memory left. */
 void reader_memory(struct reader *r, yaml_mark_t mark);
-
-/* ---- config_rule.c ---- */
-
-/** config_read_service - one item of `services`; @arg is not used. */
-void config_read_service(struct reader *r, yaml_node_t *node, void *arg);
-
-/** config_read_networks - a struct cidr_list @into: networks, at least one. */
-void config_read_networks(struct reader *r, yaml_node_t *node, void *into);
 
 #endif

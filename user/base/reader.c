@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "config_yaml.h"
+#include "reader.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KEYS_MAX 16
 #define WORD_MAX 24 /* bytes of a key that may be a slip of a known one */
@@ -21,7 +24,7 @@ void reader_error(struct reader *r, yaml_mark_t mark, const char *format, ...)
 {
 	va_list args;
 
-	if (r->errors++ >= CONFIG_ERRORS_MAX)
+	if (r->errors++ >= READER_ERRORS_MAX)
 		return;
 	va_start(args, format);
 	say(r->said, r, mark, format, args);
@@ -75,7 +78,7 @@ static unsigned int distance(const char *a, const char *b)
 }
 
 /* The known key that @word may have been meant to be, or NULL. */
-static const char *nearest(const char *word, const struct config_key *keys, size_t count)
+static const char *nearest(const char *word, const struct reader_key *keys, size_t count)
 {
 	unsigned int best = 3; /* a slip, or a plural */
 	const char *found = NULL;
@@ -92,7 +95,7 @@ static const char *nearest(const char *word, const struct config_key *keys, size
 }
 
 static void unknown_key(struct reader *r, yaml_node_t *key, const char *word, const char *what,
-			const struct config_key *keys, size_t count)
+			const struct reader_key *keys, size_t count)
 {
 	const char *meant = nearest(word, keys, count);
 	char list[256] = "";
@@ -109,7 +112,7 @@ static void unknown_key(struct reader *r, yaml_node_t *key, const char *word, co
 		     what, list);
 }
 
-static size_t key_index(const char *word, const struct config_key *keys, size_t count)
+static size_t key_index(const char *word, const struct reader_key *keys, size_t count)
 {
 	size_t i = 0;
 
@@ -119,7 +122,7 @@ static size_t key_index(const char *word, const struct config_key *keys, size_t 
 }
 
 void reader_map(struct reader *r, yaml_node_t *node, const char *what,
-		const struct config_key *keys, size_t count, void *into)
+		const struct reader_key *keys, size_t count, void *into)
 {
 	size_t line[KEYS_MAX] = {0};
 
@@ -129,10 +132,10 @@ void reader_map(struct reader *r, yaml_node_t *node, const char *what,
 		return;
 	}
 	for (yaml_node_pair_t *p = node->data.mapping.pairs.start;
-	     p < node->data.mapping.pairs.top && r->errors < CONFIG_ERRORS_MAX; p++) {
+	     p < node->data.mapping.pairs.top && r->errors < READER_ERRORS_MAX; p++) {
 		yaml_node_t *key = yaml_document_get_node(&r->doc, p->key);
 		yaml_node_t *value = yaml_document_get_node(&r->doc, p->value);
-		const char *word = reader_text(r, key, "a key", CONFIG_TEXT_MAX);
+		const char *word = reader_text(r, key, "a key", READER_TEXT_MAX);
 		size_t i = word ? key_index(word, keys, count) : count;
 
 		if (word && i == count)
@@ -190,7 +193,7 @@ unsigned int reader_each(struct reader *r, yaml_node_t *node, const char *what, 
 		return 1;
 	}
 	for (yaml_node_item_t *i = node->data.sequence.items.start;
-	     i < node->data.sequence.items.top && r->errors < CONFIG_ERRORS_MAX; i++) {
+	     i < node->data.sequence.items.top && r->errors < READER_ERRORS_MAX; i++) {
 		yaml_node_t *item = yaml_document_get_node(&r->doc, *i);
 
 		if (count++ == max) {
@@ -201,4 +204,150 @@ unsigned int reader_each(struct reader *r, yaml_node_t *node, const char *what, 
 		fn(r, item, arg);
 	}
 	return count;
+}
+
+/* The place of a byte, when libyaml tells no line: it stopped at what is no UTF-8. */
+static yaml_mark_t mark_of(const char *text, size_t len, size_t offset)
+{
+	yaml_mark_t mark = {0};
+
+	for (size_t i = 0; i < offset && i < len; i++) {
+		/* columns are characters: the bytes 10xxxxxx of UTF-8 go on with one */
+		mark.column += (text[i] & 0xc0) != 0x80;
+		if (text[i] != '\n')
+			continue;
+		mark.line++;
+		mark.column = 0;
+	}
+	return mark;
+}
+
+/* What libyaml says needs more words where people slip most. */
+static const char *advice(const yaml_parser_t *p)
+{
+	const char *problem = p->problem ? p->problem : "", *context = p->context ? p->context : "";
+
+	if (strstr(context, "alias") || strstr(problem, "alias"))
+		return "; a text that begins with * or & must be quoted: \"*.example.org\"";
+	if (strstr(problem, "cannot start any token"))
+		return "; quote the text, and indent by blanks, not by tabs";
+	return "; expected YAML, as in `key: value`";
+}
+
+static void yaml_error(struct reader *r, const yaml_parser_t *p, const char *text, size_t len)
+{
+	yaml_mark_t mark = p->problem_mark;
+
+	if (p->error == YAML_MEMORY_ERROR) {
+		reader_memory(r, mark);
+		return;
+	}
+	if (p->error == YAML_READER_ERROR)
+		mark = mark_of(text, len, p->problem_offset);
+	reader_error(r, mark, "%s%s%s%s", p->context ? p->context : "", p->context ? ", " : "",
+		     p->problem ? p->problem : "not readable", advice(p));
+}
+
+/* There is one document; @p stands behind it. */
+static void read_end(struct reader *r, yaml_parser_t *p, const char *text, size_t len)
+{
+	yaml_document_t second;
+	yaml_node_t *root;
+
+	if (!yaml_parser_load(p, &second)) {
+		yaml_error(r, p, text, len);
+		return;
+	}
+	root = yaml_document_get_root_node(&second);
+	if (root)
+		reader_error(r, second.start_mark, "a second document; expected one only");
+	yaml_document_delete(&second);
+}
+
+static void read_document(struct reader *r, const char *text, size_t len, const char *what,
+			  const struct reader_key *keys, size_t count)
+{
+	yaml_parser_t parser;
+	yaml_node_t *root;
+
+	if (!yaml_parser_initialize(&parser)) {
+		reader_memory(r, (yaml_mark_t){0});
+		return;
+	}
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	if (!yaml_parser_load(&parser, &r->doc)) {
+		yaml_error(r, &parser, text, len);
+		goto out;
+	}
+	root = yaml_document_get_root_node(&r->doc);
+	if (root) {
+		reader_map(r, root, what, keys, count, r->root);
+		read_end(r, &parser, text, len);
+	}
+	yaml_document_delete(&r->doc);
+out:
+	yaml_parser_delete(&parser);
+}
+
+bool reader_run(struct reader *r, const char *text, size_t len, const char *what,
+		const struct reader_key *keys, size_t count)
+{
+	read_document(r, text, len, what, keys, count);
+	if (r->errors > READER_ERRORS_MAX)
+		buf_printf(r->said, "%s: more errors follow; mend these first\n", r->name);
+	if (!r->errors)
+		buf_add(r->said, r->notes.data, r->notes.len);
+	buf_free(&r->notes);
+	return !r->errors;
+}
+
+static int read_all(int fd, struct buf *out)
+{
+	char chunk[4096];
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && len <= READER_SIZE_MAX) {
+		buf_add(out, chunk, (size_t)n);
+		len += (size_t)n;
+	}
+	explicit_bzero(chunk, sizeof(chunk)); /* it may have been a key */
+	if (n < 0)
+		return -errno;
+	if (len > READER_SIZE_MAX)
+		return -EFBIG;
+	return out->failed ? -ENOMEM : 0;
+}
+
+int reader_file(const char *path, struct buf *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = read_all(fd, out);
+	close(fd);
+	return err;
+}
+
+bool reader_load(struct reader *r, const char *what, const struct reader_key *keys, size_t count)
+{
+	struct buf text = {0};
+	bool right = false;
+	int err = reader_file(r->name, &text);
+
+	if (err == -EFBIG)
+		buf_printf(r->said, "%s: longer than %u bytes; give %s of alpnscope\n", r->name,
+			   READER_SIZE_MAX, what);
+	else if (err)
+		buf_printf(r->said, "%s: %s; give a file that can be read\n", r->name,
+			   strerror(-err));
+	else
+		right = reader_run(r, text.data ? text.data : "", text.len, what, keys, count);
+	if (text.data)
+		explicit_bzero(text.data, text.len); /* there may be a key in it */
+	buf_free(&text);
+	return right;
 }
