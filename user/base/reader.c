@@ -153,27 +153,37 @@ void reader_map(struct reader *r, yaml_node_t *node, const char *what,
 	}
 }
 
-const char *reader_text(struct reader *r, yaml_node_t *node, const char *what, size_t max)
+/* Is @node a scalar of 1 to @max - 1 bytes that means itself? An error is said. */
+static bool is_value(struct reader *r, yaml_node_t *node, const char *what, size_t max)
 {
-	const char *text = (const char *)node->data.scalar.value;
 	size_t len = node->data.scalar.length;
 
 	if (node->type != YAML_SCALAR_NODE) {
 		reader_error(r, node->start_mark, "this is %s; expected %s", kind_of(node), what);
-		return NULL;
+		return false;
 	}
 	if (!node->tag || strcmp((const char *)node->tag, YAML_STR_TAG)) {
 		reader_error(r, node->start_mark, "a tag ('!...') has no meaning here; expected %s",
 			     what);
-		return NULL;
+		return false;
 	}
 	if (!len || len >= max) {
 		reader_error(r, node->start_mark, "this is %s; expected %s of 1 to %zu bytes",
 			     len ? "too long" : "empty", what, max - 1);
-		return NULL;
+		return false;
 	}
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] >= ' ' && text[i] <= '~')
+	return true;
+}
+
+static const char *printable(struct reader *r, yaml_node_t *node, const char *what, size_t max,
+			     bool lines)
+{
+	const char *text = (const char *)node->data.scalar.value;
+
+	if (!is_value(r, node, what, max))
+		return NULL;
+	for (size_t i = 0; i < node->data.scalar.length; i++) {
+		if ((text[i] >= ' ' && text[i] <= '~') || (lines && text[i] == '\n'))
 			continue;
 		reader_error(r, node->start_mark,
 			     "byte %zu is 0x%02x; expected %s of printable ASCII", i + 1,
@@ -181,6 +191,57 @@ const char *reader_text(struct reader *r, yaml_node_t *node, const char *what, s
 		return NULL;
 	}
 	return text;
+}
+
+const char *reader_text(struct reader *r, yaml_node_t *node, const char *what, size_t max)
+{
+	return printable(r, node, what, max, false);
+}
+
+const char *reader_lines(struct reader *r, yaml_node_t *node, const char *what, size_t max)
+{
+	return printable(r, node, what, max, true);
+}
+
+bool reader_bool(struct reader *r, yaml_node_t *node, bool *out)
+{
+	static const char *const words[] = {"true", "false", "yes", "no", "on", "off"};
+	const char *text = reader_text(r, node, "true or false", READER_TEXT_MAX);
+
+	if (!text)
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcasecmp(text, words[i]))
+			continue;
+		*out = i % 2 == 0;
+		return true;
+	}
+	reader_error(r, node->start_mark, "'%.40s' is neither; expected true or false", text);
+	return false;
+}
+
+void reader_pairs(struct reader *r, yaml_node_t *node, const char *what, unsigned int max,
+		  void (*fn)(struct reader *r, yaml_node_t *key, yaml_node_t *value, void *arg),
+		  void *arg)
+{
+	unsigned int count = 0;
+
+	if (node->type != YAML_MAPPING_NODE) {
+		reader_error(r, node->start_mark, "this is %s; expected %s, as `key: value` lines",
+			     kind_of(node), what);
+		return;
+	}
+	for (yaml_node_pair_t *p = node->data.mapping.pairs.start;
+	     p < node->data.mapping.pairs.top && r->errors < READER_ERRORS_MAX; p++) {
+		yaml_node_t *key = yaml_document_get_node(&r->doc, p->key);
+
+		if (count++ == max) {
+			reader_error(r, key->start_mark, "too many of %s; expected at most %u",
+				     what, max);
+			break;
+		}
+		fn(r, key, yaml_document_get_node(&r->doc, p->value), arg);
+	}
 }
 
 unsigned int reader_each(struct reader *r, yaml_node_t *node, const char *what, unsigned int max,

@@ -81,6 +81,19 @@ void reader_map(struct reader *r, yaml_node_t *node, const char *what,
  */
 const char *reader_text(struct reader *r, yaml_node_t *node, const char *what, size_t max);
 
+/** reader_lines - as reader_text(), of several lines. */
+const char *reader_lines(struct reader *r, yaml_node_t *node, const char *what, size_t max);
+
+/** reader_bool - true or false, as YAML 1.1 writes them, in @out. False after an error that was
+ * said. */
+bool reader_bool(struct reader *r, yaml_node_t *node, bool *out);
+
+/** reader_pairs - call @fn for each pair of a mapping whose keys are names of the user's, at most
+ * @max; @what names the mapping in errors. */
+void reader_pairs(struct reader *r, yaml_node_t *node, const char *what, unsigned int max,
+		  void (*fn)(struct reader *r, yaml_node_t *key, yaml_node_t *value, void *arg),
+		  void *arg);
+
 /**
  * reader_each - call @fn for the value itself, or for each item of a list of at most @max.
  * Returns how many there were; 0 also after an error that was said.
