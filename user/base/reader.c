@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define KEYS_MAX 16
-#define WORD_MAX 24 /* bytes of a key that may be a slip of a known one */
+#define WORD_MAX 32 /* bytes of a key that may be a slip of a known one, terminator included */
 
 static void say(struct buf *to, const struct reader *r, yaml_mark_t mark, const char *format,
 		va_list args)
@@ -84,7 +84,8 @@ static const char *nearest(const char *word, const struct reader_key *keys, size
 	const char *found = NULL;
 
 	for (size_t i = 0; strlen(word) < WORD_MAX && i < count; i++) {
-		unsigned int d = distance(word, keys[i].name);
+		unsigned int d =
+			strlen(keys[i].name) < WORD_MAX ? distance(word, keys[i].name) : best;
 
 		if (d < best && d < strlen(keys[i].name)) {
 			best = d;
