@@ -408,8 +408,6 @@ bool reader_load(struct reader *r, const char *what, const struct reader_key *ke
 			   strerror(-err));
 	else
 		right = reader_run(r, text.data ? text.data : "", text.len, what, keys, count);
-	if (text.data)
-		explicit_bzero(text.data, text.len); /* there may be a key in it */
 	buf_free(&text);
 	return right;
 }

@@ -221,18 +221,19 @@ static const struct reader_key top_keys[] = {
 	{"rate_limit", read_rate_limit},
 };
 
-static struct web_config *read_config(const char *path, struct web_files *files, struct buf *said)
+struct web_config *web_config_parse(const char *text, size_t len, const char *name,
+				    struct web_files *files, struct buf *said)
 {
 	struct web_config *config = calloc(1, sizeof(*config));
 	struct reading root = {config, files};
-	struct reader r = {.name = path, .said = said, .root = &root};
+	struct reader r = {.name = name, .said = said, .root = &root};
 
 	if (!config) {
 		reader_memory(&r, (yaml_mark_t){0});
 		return NULL;
 	}
 	config->refs = 1;
-	if (reader_load(&r, "a web configuration", top_keys, COUNT(top_keys)))
+	if (reader_run(&r, text, len, "a web configuration", top_keys, COUNT(top_keys)))
 		return config;
 	web_config_put(config);
 	return NULL;
@@ -240,12 +241,20 @@ static struct web_config *read_config(const char *path, struct web_files *files,
 
 struct web_config *web_config_load(const char *path, struct web_files *files, struct buf *said)
 {
+	struct web_config *config = NULL;
 	const char *why = web_files_add(files, path);
+	struct buf text = {0};
+	int err = why ? 0 : reader_file(path, &text);
 
-	if (!why)
-		return read_config(path, files, said);
-	buf_printf(said, "%s: %s; give a file that can be read\n", path, why);
-	return NULL;
+	if (why || err)
+		buf_printf(said, "%s: %s; give a file that can be read\n", path,
+			   why ? why : strerror(-err));
+	else
+		config = web_config_parse(text.data ? text.data : "", text.len, path, files, said);
+	if (text.data)
+		explicit_bzero(text.data, text.len); /* there may be a key in it */
+	buf_free(&text);
+	return config;
 }
 
 void web_config_put(struct web_config *config)

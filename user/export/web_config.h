@@ -60,6 +60,13 @@ struct web_config {
 };
 
 /**
+ * web_config_parse - as web_config_load(), of @len bytes of text.
+ * @name: of the file, for what is said; what it names is looked for beside it
+ */
+struct web_config *web_config_parse(const char *text, size_t len, const char *name,
+				    struct web_files *files, struct buf *said);
+
+/**
  * web_config_load - read the file @path and those that it names.
  * @files: all zero; filled with what was looked at
  * @said: appended: without a result "PATH:LINE:COLUMN: what is wrong; what is right" lines, with one

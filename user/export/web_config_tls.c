@@ -125,6 +125,15 @@ static bool read_pem(struct reader *r, const char *what, yaml_node_t *file, yaml
 	return (file || within) && r->errors == before;
 }
 
+/* GnuTLS ends its sentences; ours go on. */
+static const char *reason(int err, char out[ERROR_MAX])
+{
+	snprintf(out, ERROR_MAX, "%s", gnutls_strerror(err));
+	if (*out && out[strlen(out) - 1] == '.')
+		out[strlen(out) - 1] = '\0';
+	return out;
+}
+
 static void read_pair(struct reader *r, yaml_node_t *node, const struct nodes *n,
 		      struct web_tls *tls, struct web_files *files)
 {
@@ -132,6 +141,7 @@ static void read_pair(struct reader *r, yaml_node_t *node, const struct nodes *n
 	struct buf cert = {0}, key = {0};
 	bool has_cert = read_pem(r, "cert", n->cert_file, n->cert, files, &cert);
 	bool has_key = read_pem(r, "key", n->key_file, n->key, files, &key);
+	char why[ERROR_MAX];
 	int err = 0;
 
 	if (!at)
@@ -146,7 +156,7 @@ static void read_pair(struct reader *r, yaml_node_t *node, const struct nodes *n
 		reader_error(r, at->start_mark,
 			     "certificate and key cannot be used: %s; expected PEM, the server's "
 			     "certificate first, and its key without a password",
-			     gnutls_strerror(err));
+			     reason(err, why));
 	wipe(&key);
 	buf_free(&cert);
 }
@@ -159,6 +169,7 @@ static void read_client_ca(struct reader *r, const struct nodes *n, struct web_t
 	yaml_node_t *at = n->client_ca_file ? n->client_ca_file : n->client_ca;
 	bool verifies = tls->client == WEB_CLIENT_IF_GIVEN || tls->client == WEB_CLIENT_VERIFY;
 	struct buf ca = {0};
+	char why[ERROR_MAX];
 	int count = 1;
 
 	if (read_pem(r, "client_ca", n->client_ca_file, n->client_ca, files, &ca))
@@ -167,7 +178,7 @@ static void read_client_ca(struct reader *r, const struct nodes *n, struct web_t
 		reader_error(
 			r, at->start_mark,
 			"authorities of clients cannot be used: %s; expected certificates, PEM",
-			count ? gnutls_strerror(count) : "there is none");
+			count ? reason(count, why) : "there is none");
 	if (at && tls->client == WEB_CLIENT_NONE)
 		reader_error(r, at->start_mark,
 			     "an authority of clients, of whom no certificate is asked; expected "
