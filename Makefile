@@ -16,13 +16,13 @@ say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n')
 
 BUILD_PACKAGES := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev zlib1g-dev libpcap-dev \
 	libmicrohttpd-dev libmnl-dev libcap-ng-dev libcapstone-dev libjansson-dev \
-	libyaml-dev uthash-dev
+	libyaml-dev uthash-dev libgnutls28-dev libcrypt-dev
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy-14 python3 \
 	python3-jsonschema libssl-dev openssl curl iproute2 nftables ethtool util-linux wireshark-common \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v javac),,openjdk-17-jdk-headless)
-BENCH_PACKAGES := python3 iproute2 util-linux openssl tshark libndpi-bin tcpdump iperf3
-PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng capstone jansson yaml-0.1
+BENCH_PACKAGES := python3 iproute2 util-linux openssl procps tshark libndpi-bin tcpdump iperf3
+PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng capstone jansson yaml-0.1 gnutls libcrypt
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 CPPFLAGS += -D_GNU_SOURCE -Iinclude $(patsubst %/,-I%,$(ROOMS)) -I$(BUILD) -DALPNSCOPE_VERSION='"$(VERSION)"'
 CFLAGS ?= -O2 -g

@@ -92,9 +92,14 @@ static void on_signal(void *arg, uint32_t ready)
 	(void)ready;
 	if (read(a->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
-	if (info.ssi_signo == SIGHUP && a->opt->config && a->daemon) {
-		services_reload(&a->services);
-		identity_look(a->identity); /* who listens may be called otherwise now */
+	if (info.ssi_signo == SIGHUP && a->daemon && (a->opt->config || a->web)) {
+		if (a->web)
+			web_now(a->web);
+		if (a->opt->config) {
+			services_reload(&a->services);
+			/* who listens may be called otherwise now */
+			identity_look(a->identity);
+		}
 	} else {
 		a->stop = true;
 	}
@@ -287,6 +292,7 @@ static void finish(struct agent *a)
 	/* Then the next agent may begin: letting go of other programs takes seconds. */
 	if (a->http)
 		http_stop(a->http);
+	web_free(a->web);
 	if (a->control)
 		control_free(a->control);
 	services_close(&a->services);
@@ -354,7 +360,8 @@ int agent_run(const struct options *opt, bool daemon, struct report *report)
 	if (start(&a, daemon))
 		goto out;
 	a.ready = true;
-	ready_say(opt, a.attach, a.netif, daemon ? http_address(a.http) : NULL);
+	ready_say(opt, a.attach, a.netif, daemon ? http_address(a.http) : NULL,
+		  a.web && web_now(a.web)->has_tls);
 	output_header(&a.out);
 	while (!is_done(&a))
 		turn(&a);

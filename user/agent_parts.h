@@ -18,6 +18,7 @@
 #include "pipeline.h"
 #include "services.h"
 #include "textfile.h"
+#include "web.h"
 
 struct agent {
 	const struct options *opt;
@@ -30,6 +31,7 @@ struct agent {
 	struct identity *identity;
 	struct services services;
 	struct aggregate *aggregate;
+	struct web *web; /* NULL without --web.config.file */
 	struct http *http;
 	struct control *control;
 	struct textfile *textfile;

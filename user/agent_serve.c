@@ -2,6 +2,7 @@
 #include "agent_serve.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <bpf/libbpf.h>
 
 #include "log.h"
@@ -77,25 +78,63 @@ static int on_ask(void *arg, bool owner, char *line, struct buf *out, char *erro
 	return services_ask(&a->services, owner, line, out, error, error_size);
 }
 
-int agent_serve(struct agent *a)
+/* Errors of the file are FILE:LINE:COLUMN: lines of their own; so are its notes. */
+static int open_web(struct agent *a)
+{
+	struct buf said = {0};
+
+	if (!a->opt->web_config)
+		return 0;
+	a->web = web_open(a->opt->web_config, &said);
+	for (const char *line = said.data; line && *line; line += strcspn(line, "\n") + 1)
+		(a->web ? log_info : log_error)("%.*s", (int)strcspn(line, "\n"), line);
+	buf_free(&said);
+	return a->web ? 0 : -1;
+}
+
+/* Other hosts can reach it: say what that lets them do. */
+static void warn_open(const struct agent *a)
+{
+	const struct web_config *web = a->web ? web_now(a->web) : NULL;
+	bool tls = web && web->has_tls;
+	bool authenticated = web && (web->users || web->tls.client == WEB_CLIENT_VERIFY);
+
+	if (http_is_loopback(a->http) || (tls && authenticated))
+		return;
+	log_info("%s is reachable from other hosts, %s; --web.config.file sets %s",
+		 http_address(a->http),
+		 tls		 ? "by whoever can connect"
+		 : authenticated ? "with passwords in plain HTTP"
+				 : "in plain HTTP",
+		 tls ? "users or client certificates" : "TLS");
+}
+
+static int open_http(struct agent *a)
 {
 	struct http_config web = {.listen_address = a->opt->listen_address,
 				  .telemetry_path = a->opt->telemetry_path,
+				  .web = a->web,
 				  .metrics = on_metrics,
 				  .ready = on_ready,
 				  .arg = a};
+	char error[ERROR_MAX];
+
+	a->http = http_start(a->loop, &web, error, sizeof(error));
+	if (!a->http)
+		return agent_fail(error);
+	warn_open(a);
+	return 0;
+}
+
+int agent_serve(struct agent *a)
+{
 	char error[ERROR_MAX];
 
 	a->control = control_new(a->loop, a->opt->socket, error, sizeof(error));
 	if (!a->control)
 		return agent_fail(error);
 	control_on_ask(a->control, on_ask, a);
-	a->http = http_start(a->loop, &web, error, sizeof(error));
-	if (!a->http)
-		return agent_fail(error);
-	if (!http_is_loopback(a->http))
-		log_info("%s is reachable from other hosts, in plain HTTP", http_address(a->http));
-	return 0;
+	return open_web(a) || open_http(a) ? -1 : 0;
 }
 
 int agent_textfile(struct agent *a)

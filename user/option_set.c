@@ -214,6 +214,14 @@ OPTION_SETTER(set_telemetry)
 	return 0;
 }
 
+OPTION_SETTER(set_web_config)
+{
+	if (!*value)
+		return bad(error, size, value, "a file");
+	o->web_config = value;
+	return 0;
+}
+
 OPTION_SETTER(set_textfile)
 {
 	if (!textfile_is_path(value))

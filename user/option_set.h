@@ -41,6 +41,9 @@ OPTION_SETTER(set_flows);
 OPTION_SETTER(set_listen);
 /** set_telemetry - a path that is none of the agent's own pages. */
 OPTION_SETTER(set_telemetry);
+/** set_web_config - a file of TLS and users. */
+OPTION_SETTER(set_web_config);
+
 /** set_textfile - a path that ends in .prom. */
 OPTION_SETTER(set_textfile);
 /** set_socket - a path that fits sockaddr_un, see unix(7). */

@@ -68,6 +68,13 @@ static const struct option_def defs[] = {
 	 "where /metrics is (default " HTTP_LISTEN_DEFAULT ")"},
 	{0, "web.telemetry-path", "PATH", FOR_RUN, set_telemetry,
 	 "its path (default " HTTP_TELEMETRY_DEFAULT ")"},
+	{0, "web.config.file", "FILE", FOR_RUN, set_web_config,
+	 "TLS, client certificates and users of it (YAML as of\n"
+	 "Prometheus' exporter-toolkit; docs/CONFIG.md); read again\n"
+	 "when it changes"},
+	{0, "web.config.file", "FILE", FOR_CHECK_CONFIG, set_web_config,
+	 "check this web configuration, with what it names, too; or\n"
+	 "alone"},
 	{0, "textfile", "PATH", FOR_RUN, set_textfile,
 	 "write the metrics to PATH (.prom) every 15 s as well, for\n"
 	 "node_exporter's textfile collector"},
@@ -319,7 +326,7 @@ static int operands(struct options *o, const char *name, const char *operand, in
 		*(strcmp(operand, "FILE") ? &o->service : &o->file) = argv[optind];
 		return -1;
 	}
-	if (!operand && !left)
+	if (!left && (!operand || o->web_config))
 		return -1;
 	if (operand && !left)
 		log_error("%s: %s is missing; `alpnscope %s --help` shows the usage", name, operand,

@@ -42,9 +42,11 @@
  * @config: --config
  * @state_dir: --state-dir
  * @forget: --forget
+ * @web_config: --web.config.file, NULL without
  * @textfile: --textfile, NULL without
  * @service: the operand of `explain`
- * @file: the operand of `read` or `check-config`, or --read
+ * @file: the operand of `read` or `check-config`, or --read; NULL for `check-config` of a web
+ *        configuration alone
  */
 struct options {
 	const char *interface[OPTIONS_LIST_MAX];
@@ -69,6 +71,7 @@ struct options {
 	uint32_t slots;
 	const char *listen_address;
 	const char *telemetry_path;
+	const char *web_config;
 	const char *textfile;
 	const char *socket;
 	const char *config;

@@ -59,7 +59,7 @@ static unsigned int put_taps(struct buf *b, const struct options *opt, const str
 }
 
 void ready_say(const struct options *opt, const struct attach *attach, const struct netif *netif,
-	       const char *address)
+	       const char *address, bool https)
 {
 	struct attach_count n = attach_counts(attach);
 	struct buf what = {0};
@@ -75,8 +75,8 @@ void ready_say(const struct options *opt, const struct attach *attach, const str
 	if (n.failed)
 		buf_printf(&what, ", %u failed", n.failed);
 	if (address)
-		log_info("ready: %s; try: curl http://%s%s", what.failed ? "" : what.data, address,
-			 opt->telemetry_path);
+		log_info("ready: %s; try: curl http%s://%s%s", what.failed ? "" : what.data,
+			 https ? "s" : "", address, opt->telemetry_path);
 	else
 		log_info("ready: %s; Ctrl-C ends it", what.failed ? "" : what.data);
 	buf_free(&what);

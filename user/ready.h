@@ -16,9 +16,9 @@ int ready_attached(const struct options *opt, const struct attach *attach);
 
 /**
  * ready_say - the line that says that observing has begun.
- * @address: where the metrics are, NULL when nowhere
+ * @address: where the metrics are, NULL when nowhere; by HTTPS if @https
  */
 void ready_say(const struct options *opt, const struct attach *attach, const struct netif *netif,
-	       const char *address);
+	       const char *address, bool https);
 
 #endif

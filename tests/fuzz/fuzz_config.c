@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fuzz_config - the files that are read: a configuration, and the state of observed expectations.
+ * fuzz_config - the files that are read: a configuration, one of the web server, which names no
+ * file, and the state of observed expectations.
  * An input is a byte that tells which, and the file.
  *
  * A configuration is one or has located errors, at most so many, of printable text; every handshake
@@ -9,7 +10,9 @@
 #include "check.h"
 
 #include "config.h"
+#include "reader.h"
 #include "state_text.h"
+#include "web_config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,7 +33,7 @@ static void check_said(const struct buf *said, bool failed)
 	for (const char *line = said->data; line && *line; line = strchr(line, '\n') + 1)
 		CHECK(!strncmp(line, "f:", 2));
 	if (failed)
-		CHECK(lines(said) >= 1 && lines(said) <= CONFIG_ERRORS_MAX + 1);
+		CHECK(lines(said) >= 1 && lines(said) <= READER_ERRORS_MAX + 1);
 }
 
 static void check_rules(const struct config *config)
@@ -88,6 +91,27 @@ static void configuration(const uint8_t *data, size_t size)
 	buf_free(&text);
 }
 
+/* No room is left for files, so that none is opened. */
+static void web(const uint8_t *data, size_t size)
+{
+	struct web_files files = {.count = WEB_FILES_MAX};
+	struct buf said = {0}, text = {0};
+	struct web_config *config = web_config_parse((const char *)data, size, "f", &files, &said);
+
+	check_said(&said, !config);
+	CHECK(files.count == WEB_FILES_MAX);
+	if (config) {
+		CHECK(config->users <= WEB_USERS_MAX && config->headers <= WEB_HEADERS_MAX);
+		CHECK(!config->has_tls || (config->tls.credentials && config->tls.priority));
+		CHECK(config->tls.min <= config->tls.max);
+		web_config_describe(config, &text);
+		CHECK(!text.failed);
+	}
+	web_config_put(config);
+	buf_free(&said);
+	buf_free(&text);
+}
+
 static void state(const uint8_t *data, size_t size)
 {
 	struct service_book *first = service_new(100), *second = service_new(200);
@@ -112,7 +136,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!size)
 		return 0;
-	if (data[0] < 192)
+	if (data[0] == '%')
+		web(data + 1, size - 1);
+	else if (data[0] < 192)
 		configuration(data + 1, size - 1);
 	else
 		state(data + 1, size - 1);

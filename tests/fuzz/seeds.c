@@ -300,6 +300,14 @@ static void files(void)
 		"#a: *b\n",
 		"#\tx\n",
 		"#services:\n- name: >\n    folded\n  expect: [\"h\\x32\", !t h3]\n",
+		"%tls_server_config:\n  cert: x\n  key_file: k\n  client_auth_type: "
+		"RequireAndVerifyClientCert\n  client_ca: |\n    x\n    y\n"
+		"  client_allowed_sans: [a, b]\n  min_version: TLS12\n  max_version: TLS13\n"
+		"  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]\n"
+		"  prefer_server_cipher_suites: true\n  curve_preferences: [X25519]\n",
+		"%http_server_config:\n  http2: true\n  headers:\n    X-Frame-Options: deny\n"
+		"    Strict-Transport-Security: a\nbasic_auth_users:\n  a: "
+		"$2b$10$abcdefghijklmnopqrstuuqflPDzB6gcMhKa1rZqKiun2YGL5sa2u\n",
 		"\377alpnscope-observed 1\nserver 443 h2 nginx www.example.org\nend 1\n",
 		"\377alpnscope-observed 1\nclient 1 http/1.1 a\\x20b -\ntransit 2 h3 \\x2d "
 		"\\xff\nend 2\n",

@@ -24,6 +24,32 @@ def _key_and_cert(directory, name, subject, *extra):
     return key, cert
 
 
+def authority(directory, name):
+    """Another certificate authority's (key, certificate)."""
+    return _key_and_cert(directory, name, name)
+
+
+def issue(directory, name, *extensions, ca=None):
+    """(key, certificate) of `name`, by authority() or the one of all tests."""
+    make()
+    ca_key, ca_cert = ca or (os.path.join(DIR, "ca.key"), CA)
+    return _key_and_cert(directory, name, name, "-CA", ca_cert, "-CAkey", ca_key,
+                         *(word for e in ("basicConstraints=critical,CA:false", *extensions)
+                           for word in ("-addext", e)))
+
+
+
+def expired(directory, name):
+    """(key, certificate) of `name`, by the authority of all tests, good until yesterday."""
+    key, cert = issue(directory, name)
+    request = os.path.join(directory, name + ".csr")
+    sh("openssl", "req", "-new", "-key", key, "-subj", f"/CN={name}", "-out", request)
+    sh("openssl", "x509", "-req", "-days", "-1", "-in", request, "-out", cert, "-CA", CA,
+       "-CAkey", os.path.join(DIR, "ca.key"), "-CAcreateserial", "-CAserial",
+       os.path.join(directory, "serial"))
+    return key, cert
+
+
 def make():
     """Make the files unless they are there and good for a day more."""
     if os.path.exists(BOTH):

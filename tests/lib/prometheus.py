@@ -17,10 +17,12 @@ class Prometheus(servers.Server):
 
     program = "prometheus"
 
-    def __init__(self, namespace, port=9090, rules=None, jobs=None, lookback="5m"):
+    def __init__(self, namespace, port=9090, rules=None, jobs=None, lookback="5m",
+                 scrape=""):
         """rules: the text of a file of rules; jobs: {job: port}; lookback: how old a sample an
-        instant query takes for the present one."""
+        instant query takes for the present one; scrape: more YAML lines of each job."""
         self.rules, self.lookback = rules, lookback
+        self.scrape = scrape.replace("\n", "\n  ")
         self.jobs = jobs or {"alpnscope": PORT}
         super().__init__(namespace, port)
         tap.wait_for(lambda: self.get("/-/ready")[0] == 200, "Prometheus to be ready", 20)
@@ -28,7 +30,7 @@ class Prometheus(servers.Server):
     def args(self):
         jobs = "".join(f"""
 - job_name: {job}
-  static_configs: [ {{ targets: [ "127.0.0.1:{port}" ] }} ]""" for job, port in self.jobs.items())
+  static_configs: [ {{ targets: [ "127.0.0.1:{port}" ] }} ]{self.scrape}""" for job, port in self.jobs.items())
         rules = f"rule_files: [ {self.file('rules.yml', self.rules)} ]" if self.rules else ""
         conf = self.file("prometheus.yml", f"""
 global: {{ scrape_interval: 1s }}

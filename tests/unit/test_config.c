@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "config.h"
+#include "reader.h"
 
 static struct config *parse(const char *text, struct buf *said)
 {
@@ -220,7 +221,7 @@ static void all_errors_are_told_up_to_a_bound(void **state)
 	for (int i = 0; i < 1000; i++)
 		buf_printf(&text, "key%d: 1\n", i);
 	assert_null(parse(text.data, &said));
-	assert_in_range(lines(&said), CONFIG_ERRORS_MAX, CONFIG_ERRORS_MAX + 1);
+	assert_in_range(lines(&said), READER_ERRORS_MAX, READER_ERRORS_MAX + 1);
 	buf_free(&said);
 	buf_free(&text);
 }

@@ -25,6 +25,13 @@ struct http {
 	bool closed; /* a connection ended since on_ready began */
 };
 
+/* One request; it is what libmicrohttpd keeps for us with it. */
+struct request {
+	const struct http *http;
+	struct MHD_Connection *connection;
+	enum web_answer answer; /* WEB_WAIT: not asked yet, or under way */
+};
+
 /* One answer under construction. */
 struct answer {
 	unsigned int status;
@@ -86,8 +93,29 @@ static void route(const struct http *http, const char *path, const char *accept,
 	}
 }
 
+static void add_headers(const struct http *http, const struct answer *a,
+			struct MHD_Response *response)
+{
+	const struct web_config *web = http->config.web ? web_now(http->config.web) : NULL;
+
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, a->type);
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (a->varies)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT);
+	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	if (a->status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+					"Basic realm=\"alpnscope\"");
+	if (a->status == MHD_HTTP_TOO_MANY_REQUESTS)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+	for (unsigned int i = 0; web && i < web->headers; i++)
+		MHD_add_response_header(response, web->header[i].name, web->header[i].value);
+}
+
 /* Hand @a to libmicrohttpd, which frees its body. */
-static enum MHD_Result reply(struct MHD_Connection *connection, struct answer *a)
+static enum MHD_Result reply(const struct http *http, struct MHD_Connection *connection,
+			     struct answer *a)
 {
 	struct MHD_Response *response;
 	enum MHD_Result result;
@@ -102,42 +130,122 @@ static enum MHD_Result reply(struct MHD_Connection *connection, struct answer *a
 		buf_free(&a->body);
 		return MHD_NO;
 	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, a->type);
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	if (a->varies)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT);
-	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	add_headers(http, a, response);
 	result = MHD_queue_response(connection, a->status, response);
 	MHD_destroy_response(response);
 	return result;
 }
 
-/* libmicrohttpd calls this once after the headers and once more after the body. */
+/* ---- who may ask ---- */
+
+/* The password was compared; libmicrohttpd calls on_request() once more in its next run, for which
+ * it does not call itself without a thread of its own. */
+static void on_answer(void *arg, enum web_answer answer)
+{
+	struct request *request = arg;
+
+	request->answer = answer;
+	MHD_resume_connection(request->connection);
+	loop_timer_set(request->http->loop, request->http->timer, 1);
+}
+
+static enum web_answer authorize(const struct http *http, struct request *request)
+{
+	char *user, *password = NULL;
+
+	if (!http->config.web)
+		return request->answer = WEB_RIGHT;
+	user = MHD_basic_auth_get_username_password(request->connection, &password);
+	request->answer = web_ask(http->config.web, user, password, on_answer, request);
+	if (password)
+		explicit_bzero(password, strlen(password));
+	MHD_free(password);
+	MHD_free(user);
+	return request->answer;
+}
+
+/* ---- libmicrohttpd calls ---- */
+
+static enum MHD_Result begin(const struct http *http, struct MHD_Connection *connection,
+			     void **state)
+{
+	struct request *request = calloc(1, sizeof(*request));
+
+	if (!request)
+		return MHD_NO;
+	*request = (struct request){.http = http, .connection = connection, .answer = WEB_WAIT};
+	*state = request;
+	return MHD_YES;
+}
+
+static enum MHD_Result answer(const struct http *http, struct request *request, const char *url)
+{
+	struct MHD_Connection *connection = request->connection;
+	struct answer a = {0};
+
+	if (request->answer == WEB_WAIT && authorize(http, request) == WEB_WAIT) {
+		MHD_suspend_connection(connection);
+		return MHD_YES;
+	}
+	if (request->answer == WEB_RIGHT)
+		route(http, url,
+		      MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+						  MHD_HTTP_HEADER_ACCEPT),
+		      &a);
+	else if (request->answer == WEB_BUSY)
+		plain(&a, MHD_HTTP_TOO_MANY_REQUESTS,
+		      "429: too many passwords are being compared; try again\n");
+	else
+		plain(&a, MHD_HTTP_UNAUTHORIZED, "401: give a user and the right password\n");
+	return reply(http, connection, &a);
+}
+
+/* Once after the headers, once more after the body, and again when a password was compared. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_len, void **state)
 {
-	static char headers_seen;
 	struct answer a = {0};
 
 	(void)version;
 	(void)upload;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD)) {
 		plain(&a, MHD_HTTP_METHOD_NOT_ALLOWED, "405: only GET and HEAD\n");
-		return reply(connection, &a);
+		return reply(arg, connection, &a);
 	}
-	if (!*state) {
-		*state = &headers_seen;
-		return MHD_YES;
-	}
+	if (!*state)
+		return begin(arg, connection, state);
 	if (*upload_len) {
 		*upload_len = 0;
 		return MHD_YES;
 	}
-	route(arg, url,
-	      MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT), &a);
-	return reply(connection, &a);
+	return answer(arg, *state, url);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
+			 enum MHD_RequestTerminationCode why)
+{
+	(void)arg;
+	(void)connection;
+	(void)why;
+	free(*state);
+	*state = NULL;
+}
+
+/* Each connection has the terms of its own time, and keeps them to its end. A session without
+ * credentials, should there be no memory, comes to nothing: see web_tls_nothing(). */
+static void begin_tls(const struct http *http, struct MHD_Connection *connection, void **state)
+{
+	struct web_config *web = http->config.web ? web_now(http->config.web) : NULL;
+	const union MHD_ConnectionInfo *info;
+
+	if (!web || !web->has_tls)
+		return;
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (!info || web_tls_session(&web->tls, info->tls_session))
+		return;
+	web->refs++;
+	*state = web;
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **state,
@@ -145,10 +253,13 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
 {
 	struct http *http = arg;
 
-	(void)connection;
-	(void)state;
-	if (what == MHD_CONNECTION_NOTIFY_CLOSED)
-		http->closed = true;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		begin_tls(http, connection, state);
+		return;
+	}
+	http->closed = true;
+	web_config_put(*state);
+	*state = NULL;
 }
 
 /* Let libmicrohttpd work, then ask when it wants to be called though nothing happens:
@@ -181,15 +292,31 @@ bool http_is_path(const char *path)
 				 "0123456789")] == '\0';
 }
 
+static struct MHD_Daemon *new_daemon(struct http *http)
+{
+	struct web *web = http->config.web;
+	bool tls = web && web_now(web)->has_tls;
+	unsigned int flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (tls ? MHD_USE_TLS : 0);
+	struct MHD_OptionItem options[] = {
+		{tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0, (void *)web_tls_nothing},
+		{MHD_OPTION_END, 0, NULL},
+	};
+
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_LISTEN_SOCKET,
+				http->listener.fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+				MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+				MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_ARRAY,
+				options, MHD_OPTION_END);
+}
+
 static bool start_daemon(struct http *http)
 {
 	const union MHD_DaemonInfo *info;
 
-	http->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL, 0, NULL, NULL, on_request, http, MHD_OPTION_LISTEN_SOCKET,
-		http->listener.fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_NOTIFY_CONNECTION,
-		on_connection, http, MHD_OPTION_END);
+	if (http->config.web && web_serve(http->config.web, http->loop))
+		return false;
+	http->daemon = new_daemon(http);
 	if (!http->daemon)
 		return false;
 	info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -250,6 +377,8 @@ void http_stop(struct http *http)
 {
 	if (!http)
 		return;
+	if (http->config.web)
+		web_end(http->config.web); /* resumes who waits, as libmicrohttpd demands */
 	if (http->epoll >= 0)
 		loop_remove(http->loop, http->epoll);
 	if (http->timer >= 0) /* it stays in the loop, stopped, until the loop is freed */

@@ -8,6 +8,7 @@
 
 #include "buf.h"
 #include "loop.h"
+#include "web.h"
 
 #define HTTP_LISTEN_DEFAULT "127.0.0.1:10035"
 #define HTTP_TELEMETRY_DEFAULT "/metrics"
@@ -19,6 +20,7 @@ struct http;
  * @listen_address: "127.0.0.1:10035", "[::1]:10035", "localhost:10035", or ":10035" for
  *                  all addresses; port 0 takes any free one
  * @telemetry_path: where the metrics are, e.g. "/metrics"
+ * @web: TLS, users, headers; outlives the server; NULL for plain HTTP for everybody
  * @metrics: append the metrics that the Accept header @accept (hostile, or NULL) asks
  *           for to @out; returns their Content-Type, a static string
  * @ready: is the agent doing its work now?
@@ -26,6 +28,7 @@ struct http;
 struct http_config {
 	const char *listen_address;
 	const char *telemetry_path;
+	struct web *web;
 	const char *(*metrics)(void *arg, const char *accept, struct buf *out);
 	bool (*ready)(void *arg);
 	void *arg;

@@ -6,11 +6,8 @@
 #include "buf.h"
 #include "rule.h"
 
-#define CONFIG_SIZE_MAX (1U << 20) /* bytes of a file */
 #define CONFIG_RULES_MAX 256
 #define CONFIG_LIST_MAX 64 /* values of one key */
-#define CONFIG_ERRORS_MAX 20 /* that are told of one file */
-#define CONFIG_TEXT_MAX 256 /* bytes of a glob, terminator included */
 #define CONFIG_ADDRESSES_MAX 1000 /* limit of the label server_address */
 
 /**
@@ -31,7 +28,7 @@ struct config {
  * @text: @len bytes, anything
  * @name: of the file, for what is said
  * @said: appended: without a result one line for each error, "NAME:LINE:COLUMN: what is wrong; what
- *        is right" (from 1, columns in characters), at most CONFIG_ERRORS_MAX of them; with a
+ *        is right" (from 1, columns in characters), at most READER_ERRORS_MAX of them; with a
  *        result what is right but looks like a slip, in the same form
  * Returns a configuration to free, or NULL. A text without content is an empty configuration.
  */

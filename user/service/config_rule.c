@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One function for each key of a service. */
+#include "config_rule.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "aggregate.h"
-#include "config_yaml.h"
 #include "expect.h"
 
 #define ERROR_MAX 256
@@ -33,7 +34,7 @@ static void read_list(struct reader *r, yaml_node_t *node, const char *what,
 
 static void add_network(struct reader *r, yaml_node_t *item, void *arg)
 {
-	const char *text = reader_text(r, item, "an IP address or network", CONFIG_TEXT_MAX);
+	const char *text = reader_text(r, item, "an IP address or network", READER_TEXT_MAX);
 	struct cidr_list *list = arg;
 	char error[ERROR_MAX];
 	struct cidr net, *at;
@@ -73,7 +74,7 @@ static void read_name(struct reader *r, yaml_node_t *node, void *into)
 
 static void add_role(struct reader *r, yaml_node_t *item, void *arg)
 {
-	const char *text = reader_text(r, item, "a role", CONFIG_TEXT_MAX);
+	const char *text = reader_text(r, item, "a role", READER_TEXT_MAX);
 	struct rule *rule = arg;
 	enum role role = ROLE_SERVER;
 
@@ -112,7 +113,7 @@ static void read_exempt(struct reader *r, yaml_node_t *node, void *into)
 
 static void add_port(struct reader *r, yaml_node_t *item, void *arg)
 {
-	const char *text = reader_text(r, item, "a port", CONFIG_TEXT_MAX);
+	const char *text = reader_text(r, item, "a port", READER_TEXT_MAX);
 	size_t digits = text ? strspn(text, "0123456789") : 0;
 	struct port_list *list = arg;
 	unsigned long port = 0;
@@ -142,7 +143,7 @@ static void read_port(struct reader *r, yaml_node_t *node, void *into)
 
 static void add_glob(struct reader *r, yaml_node_t *item, void *arg)
 {
-	const char *text = reader_text(r, item, "a name or glob", CONFIG_TEXT_MAX);
+	const char *text = reader_text(r, item, "a name or glob", READER_TEXT_MAX);
 	struct text_list *list = arg;
 	char **at, *copy;
 
@@ -173,7 +174,7 @@ READ_GLOBS(container)
 
 static void add_cgroup(struct reader *r, yaml_node_t *item, void *arg)
 {
-	const char *text = reader_text(r, item, "a path of a control group", CONFIG_TEXT_MAX);
+	const char *text = reader_text(r, item, "a path of a control group", READER_TEXT_MAX);
 
 	if (text && *text != '/' && *text != '*')
 		reader_error(r, item->start_mark,
@@ -219,7 +220,7 @@ static void read_expect(struct reader *r, yaml_node_t *node, void *into)
 	reader_each(r, node, "a protocol", EXPECT_MAX, add_protocol, rule);
 }
 
-static const struct config_key service_keys[] = {
+static const struct reader_key service_keys[] = {
 	{"name", read_name},	   {"role", read_role},
 	{"address", read_address}, {"port", read_port},
 	{"sni", read_sni},	   {"unit", read_unit},
@@ -237,12 +238,14 @@ static bool is_everything(const struct rule *rule)
 /* A rule that says nothing, and one that is never asked, are slips. */
 static void check_rule(struct reader *r, yaml_node_t *node, const struct rule *rule)
 {
+	const struct config *config = r->root;
+
 	if (!rule->name[0] && !rule->expects && !rule->exempt.count)
 		reader_error(r, node->start_mark,
 			     "nothing is said of this service; expected name, expect or "
 			     "exempt_clients");
-	for (unsigned int i = 0; i < r->config->rules; i++) {
-		const struct rule *before = &r->config->rule[i];
+	for (unsigned int i = 0; i < config->rules; i++) {
+		const struct rule *before = &config->rule[i];
 
 		if (!is_everything(before) || (rule->roles & ~before->roles))
 			continue;
@@ -258,6 +261,7 @@ void config_read_service(struct reader *r, yaml_node_t *node, void *arg)
 	struct rule rule = {.roles = RULE_ROLES_DEFAULT,
 			    .line = (unsigned int)node->start_mark.line + 1};
 	unsigned int before = r->errors;
+	struct config *config = r->root;
 	struct rule *at;
 
 	(void)arg;
@@ -265,11 +269,11 @@ void config_read_service(struct reader *r, yaml_node_t *node, void *arg)
 		   sizeof(service_keys) / sizeof(service_keys[0]), &rule);
 	if (r->errors == before)
 		check_rule(r, node, &rule);
-	at = grow(r, node, r->config->rule, r->config->rules, sizeof(*at));
+	at = grow(r, node, config->rule, config->rules, sizeof(*at));
 	if (!at) {
 		rule_free(&rule);
 		return;
 	}
-	r->config->rule = at;
-	r->config->rule[r->config->rules++] = rule;
+	config->rule = at;
+	config->rule[config->rules++] = rule;
 }
