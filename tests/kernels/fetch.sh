@@ -79,6 +79,7 @@ while [ -n "$next" ]; do
 	next=$(for package in $next; do depends "$package"; done | sort -u |
 		grep -vxF "$(printf '%s\n' $packages)" || true)
 done
+# shellcheck disable=SC2086,SC2116 # the list in one line
 packages=$(echo $packages)
 if [ -z "$packages" ]; then
 	{
@@ -107,8 +108,9 @@ mkdir -p "$root/modules/lib/modules"
 for image in "$root/fs/boot/vmlinuz-$release" "$modules/vmlinuz"; do
 	[ ! -f "$image" ] || mv "$image" "$root/vmlinuz"
 done
-mv "$modules" "$root/modules/lib/modules/" && depmod -b "$root/modules" "$release" 2>>"$root/apt.log" ||
-	fail "no modules in $packages"
+[ -n "$release" ] || fail "no modules in $packages"
+mv "$modules" "$root/modules/lib/modules/"
+depmod -b "$root/modules" "$release" 2>>"$root/apt.log"
 [ -f "$root/vmlinuz" ] || fail "no vmlinuz in $packages"
 rm -rf "$root/archives" "$root/lists" "$root/fs"
 echo "$release" >"$root/release"

@@ -7,6 +7,8 @@
 # The kernel's command line gives: hooks=tc[,xdp] library=yes|no counts=yes|no (whether it tells how
 # many instructions of a loaded program were verified)
 #
+# shellcheck disable=SC2154 # those are the kernel's
+#
 # dash, because busybox's own shell would run its own `ip` and `tc`.
 export PATH=/usr/bin:/usr/sbin
 mount -t proc proc /proc
@@ -55,7 +57,7 @@ handshakes() {
 	for version in 1.2 1.3; do
 		while read -r address offer; do
 			name=tls$version.$offer.test
-			said=$(nsenter --net=/run/netns/client peer client $address $PORT "$name" "$offer" $version)
+			said=$(nsenter --net=/run/netns/client peer client "$address" $PORT "$name" "$offer" $version)
 			echo "$name $address $version $offer $said"
 		done <<-EOT
 			$V4 h2,http/1.1
@@ -93,7 +95,7 @@ observe() { # COMPILER HOOK [OPTION...]
 	shift 2
 	mkdir /tmp/x
 	state >/tmp/x/before
-	$from/alpnscope run -v -i eth0 --tap tap0 -o json --web.listen-address $METRICS \
+	"$from/alpnscope" run -v -i eth0 --tap tap0 -o json --web.listen-address $METRICS \
 		--socket /run/a/sock "$@" >/tmp/x/events 2>/tmp/x/stderr &
 	pid=$!
 	for _ in $(seq 300); do
@@ -108,10 +110,10 @@ observe() { # COMPILER HOOK [OPTION...]
 		sleep 0.1
 	done
 	echo "== $run programs"
-	if ! grep -q ready: /tmp/x/stderr; then
-		verify $from/linked.o # says which is refused, and why
-	elif [ "$counts" = yes ]; then
+	if [ "$counts" = yes ] && grep -q ready: /tmp/x/stderr; then
 		verify loaded alpnscope_
+	elif [ "$counts" = yes ]; then
+		verify "$from/linked.o" # says which is refused, and why
 	fi
 	echo "== $run attached"
 	state
@@ -140,13 +142,14 @@ cat /proc/sys/kernel/osrelease
 for directory in /agents/*; do
 	compiler=${directory##*/}
 	echo "== $compiler programs"
-	[ "$counts" = yes ] || verify $directory/linked.o no-xdp
-	[ "$library" = no ] || verify $directory/library.bpf.o
+	[ "$counts" = yes ] || verify "$directory/linked.o" no-xdp
+	[ "$library" = no ] || verify "$directory/library.bpf.o"
 	option=--library
 	[ "$library" = yes ] || option=
-	observe $compiler tc $option
+	# shellcheck disable=SC2086 # none or one word
+	observe "$compiler" tc $option
 	case $hooks in
-	*xdp*) observe $compiler xdp --hook xdp ;;
+	*xdp*) observe "$compiler" xdp --hook xdp ;;
 	esac
 done
 echo "== end"

@@ -78,10 +78,15 @@ def said(kernel, compiler):
 
 
 def verified(kernel, compiler):
-    """{program: instructions, None if it was refused}"""
-    lines = said(kernel, compiler).splitlines()
-    found = [re.match(r"((?:alpnscope|library)_\w+) (\d+|refused)$", line) for line in lines]
-    return {m.group(1): int(m.group(2)) if m.group(2).isdigit() else None for m in found if m}
+    """{program: instructions, None if it was refused}; each agent's are its own: the most"""
+    most = {}
+    for line in said(kernel, compiler).splitlines():
+        found = re.match(r"((?:alpnscope|library)_\w+) (\d+|refused)$", line)
+        if found:
+            name, count = found.groups()
+            before = most.get(name, 0)
+            most[name] = None if count == "refused" or before is None else max(before, int(count))
+    return most
 
 
 def boots(kernel):
@@ -94,7 +99,7 @@ def loads(kernel, compiler, directory):
     found = verified(kernel, compiler)
     tap.equal([n for n, count in found.items() if count is None], [], "refused: " + said(kernel, compiler))
     tap.equal(sorted(found), sorted(wanted_programs(kernel, directory)), "verified")
-    tap.equal({n: count for n, count in found.items() if count >= FAIL}, {}, f"not below {FAIL}")
+    tap.equal({n: count for n, count in found.items() if count and count >= FAIL}, {}, f"not below {FAIL}")
 
 
 class Run:
