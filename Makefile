@@ -22,6 +22,8 @@ TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy
 	python3-jsonschema libssl-dev openssl curl iproute2 nftables ethtool util-linux wireshark-common \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v javac),,openjdk-17-jdk-headless)
 BENCH_PACKAGES := python3 iproute2 util-linux openssl procps tshark libndpi-bin tcpdump iperf3
+KERNEL_PACKAGES := qemu-system-x86 busybox-static kmod cpio iproute2 clang-14 clang-19 libssl-dev openssl \
+	python3 python3-jsonschema
 PKGS := libbpf libpcap libmicrohttpd libmnl libcap-ng capstone jansson yaml-0.1 gnutls libcrypt
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings
 CPPFLAGS += -D_GNU_SOURCE -Iinclude $(patsubst %/,-I%,$(ROOMS)) -I$(BUILD) -DALPNSCOPE_VERSION='"$(VERSION)"'
@@ -42,6 +44,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 PROG := $(patsubst tests/prog/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/test_*.c))
 DOC = $(DESTDIR)$(PREFIX)/share/doc/alpnscope
 LIVE := $(wildcard tests/live/test_*.py)
+KERNELS := tests/kernels/test_kernels.py
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)) $(BUILD)/fuzz/seeds
 FUZZ_OBJ := $(MODULES:%=$(BUILD)/fuzz/%.o)
 FUZZ_CC := clang-14
@@ -171,8 +174,15 @@ tests: all $(UNIT) $(PROG) $(FUZZ) $(BUILD)/tests/differ ## build the test progr
 
 test: test-deps ## install what the tests need, run every test (root for all of them)
 	+@$(MAKE) -s --no-print-directory tests
-	@tests/run $(UNIT) $(PROG) $(BUILD)/tests/differ tests/fuzz/test_fuzz.py \
-		tests/corpus/test_corpus.py tests/corpus/test_tls13.py $(LIVE)
+	@tests/run --timeout 600 $(UNIT) $(PROG) $(BUILD)/tests/differ tests/fuzz/test_fuzz.py \
+		tests/corpus/test_corpus.py tests/corpus/test_tls13.py $(LIVE) $(KERNELS)
+
+test-kernels: deps kernels ## the agent on Debian 11 to 13's kernels and the newest, in QEMU
+	@tests/run --timeout 600 $(KERNELS)
+
+kernels: # what test-kernels boots
+	$(call install_packages,$(KERNEL_PACKAGES))
+	tests/kernels/fetch.sh
 
 fuzz: deps ## every fuzzer for FUZZ_SECONDS (60) each; findings in build/fuzz/
 	$(call install_packages,$(FUZZ_PACKAGES))
@@ -214,7 +224,7 @@ endef
 deps: ## install what building needs (Debian packages; root if some are missing)
 	$(call install_packages,$(BUILD_PACKAGES))
 
-test-deps: deps
+test-deps: deps kernels
 	$(call install_packages,$(TEST_PACKAGES))
 	tests/testroot.sh
 	tests/trixie.sh
@@ -239,6 +249,6 @@ clean: ## remove build/, the tests' servers too
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-.PHONY: all tests test test-deps bench fuzz fuzz-keep differ run deps install uninstall clean help
+.PHONY: all tests test test-deps bench test-kernels kernels fuzz fuzz-keep differ run deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
