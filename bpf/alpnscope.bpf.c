@@ -12,13 +12,11 @@ char _license[] SEC("license") = "GPL";
 
 AS_INLINE int look(struct __sk_buff *skb, __u32 hook, int ethernet)
 {
-	struct as_frame frame = {};
-	struct as_packet pkt = {};
-	int parsed;
+	struct as_frame frame;
 
-	as_frame(skb, &frame);
-	parsed = ethernet ? as_parse_ethernet(&frame, &pkt) : as_parse_ip(&frame, &pkt);
-	as_on_frame(skb, &frame, &pkt, parsed, hook);
+	as_span(skb, &frame);
+	if (!(ethernet ? as_is_idle_ethernet(skb, &frame) : as_is_idle_ip(skb, &frame)))
+		as_look_closer(skb, hook, ethernet);
 	return TC_ACT_UNSPEC; /* the same number as TCX_NEXT */
 }
 
@@ -78,6 +76,6 @@ int alpnscope_sweep(struct __sk_buff *skb)
 	if (bpf_skb_load_bytes(skb, AS_ETH_HLEN, &first, sizeof(first)))
 		return -1;
 	for (__u32 i = 0; i < AS_SWEEP; i++)
-		used += (__u32)as_sweep(skb, first + i, 0);
+		used += (__u32)as_sweep(skb, first + i, AS_SWEEP_DUE);
 	return (int)used;
 }

@@ -9,7 +9,9 @@
 #define as_choose_slot as_xdp_choose_slot
 #define as_collect as_xdp_collect
 #define as_follow as_xdp_follow
+#define as_is_idle_apart as_xdp_is_idle_apart
 #define as_look as_xdp_look
+#define as_look_closer as_xdp_look_closer
 #define as_merge as_xdp_merge
 #define as_on_gated as_xdp_on_gated
 #define as_read_client_hello as_xdp_read_client_hello
@@ -18,6 +20,7 @@
 #define as_read_heads as_xdp_read_heads
 #define as_settle as_xdp_settle
 #define as_slot_find as_xdp_slot_find
+#define as_slot_probe as_xdp_slot_probe
 #define as_sweep as_xdp_sweep
 #define as_unpack as_xdp_unpack
 #define as_on_header as_xdp_on_header
@@ -37,13 +40,11 @@ char _license[] SEC("license") = "GPL";
 
 AS_INLINE void look(struct xdp_md *xdp)
 {
-	struct as_frame frame = {};
-	struct as_packet pkt = {};
-	int parsed;
+	struct as_frame frame;
 
-	as_frame(xdp, &frame);
-	parsed = as_parse_ethernet(&frame, &pkt);
-	as_on_frame(xdp, &frame, &pkt, parsed, AS_INGRESS);
+	as_span(xdp, &frame);
+	if (!as_is_idle_ethernet(xdp, &frame))
+		as_look_closer(xdp, AS_INGRESS, 1);
 }
 
 /* frags: frames in several buffers (jumbo, GRO). The kernels that have bpf_xdp_load_bytes have

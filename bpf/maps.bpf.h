@@ -23,13 +23,6 @@ struct {
 	__type(value, struct as_flow);
 } flows SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, AS_GATES);
-	__type(key, __u32);
-	__type(value, struct as_gate);
-} gates SEC(".maps");
-
 /* Hellos that are being put together. The agent may set their number before loading. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -62,7 +55,7 @@ struct {
 } counters SEC(".maps");
 
 /* Set by the agent before loading. */
-const volatile __u64 seed = 0;
+const volatile __u64 seed[AS_SEEDS] = {};
 const volatile __u32 slot_mask = AS_SLOTS_DEFAULT - 1; /* slots, a power of two, less 1 */
 /* A load for BPF_PROG_TEST_RUN: the clock is test_now, and no sender is looked up (the
  * kernel's test packet has a socket of its own). */
@@ -75,5 +68,9 @@ volatile __u32 asleep = 0;
 volatile __u32 idle = 0;
 volatile __u32 pressed = 0;
 volatile __u64 test_now = 0;
+
+/* One struct as_gate after another; a variable, for it is read without a look-up. (The skeleton
+ * would define that type once more.) */
+__u64 gates[AS_GATES * sizeof(struct as_gate) / sizeof(__u64)] = {};
 
 #endif

@@ -12,10 +12,13 @@ AS_INLINE __u64 as_time(AS_ENV *env)
 	return testing ? test_now : bpf_ktime_get_ns();
 }
 
-AS_INLINE __u64 as_seed(AS_ENV *env)
+AS_INLINE const __u64 *as_seed(AS_ENV *env)
 {
+	const __u64 *at = (const __u64 *)seed;
+
 	(void)env;
-	return seed;
+	as_barrier(at); /* the compiler does not know what is there */
+	return at;
 }
 
 AS_INLINE void as_count(AS_ENV *env, __u32 counter)
@@ -30,10 +33,8 @@ AS_INLINE void as_count(AS_ENV *env, __u32 counter)
 
 AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash)
 {
-	__u32 at = hash & (AS_GATES - 1);
-
 	(void)env;
-	return bpf_map_lookup_elem(&gates, &at);
+	return (struct as_gate *)gates + (hash & (AS_GATES - 1));
 }
 
 AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash)
@@ -141,6 +142,23 @@ AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size)
 	if (!rc && !sleeps && asleep)
 		as_wake();
 	return (int)rc;
+}
+
+/* A frame that as_is_idle() does not turn away. A function of its own, so that the programs proper
+ * have few registers to save, which all frames would pay for. Returns 0. */
+AS_STAGE int as_look_closer(AS_ENV *env, __u32 hook, int ethernet)
+{
+	struct as_scratch *s = as_scratch(env, hook);
+	struct as_frame frame = {};
+	int parsed;
+
+	if (!s)
+		return 0;
+	as_frame(env, &frame);
+	AS_MEMSET(&s->pkt, 0, sizeof(s->pkt));
+	parsed = ethernet ? as_parse_ethernet(&frame, &s->pkt) : as_parse_ip(&frame, &s->pkt);
+	as_on_frame(env, &frame, s, parsed, hook);
+	return 0;
 }
 
 #endif

@@ -35,11 +35,16 @@ struct task_struct {
 	char comm[16];
 } __attribute__((preserve_access_index));
 
+AS_INLINE void as_span(AS_ENV *env, struct as_frame *frame)
+{
+	frame->data = (const __u8 *)(long)env->data;
+	frame->data_end = (const __u8 *)(long)env->data_end;
+}
+
 AS_INLINE void as_frame(AS_ENV *env, struct as_frame *frame)
 {
 	frame->env = env;
-	frame->data = (const __u8 *)(long)env->data;
-	frame->data_end = (const __u8 *)(long)env->data_end;
+	as_span(env, frame);
 	frame->len = env->len;
 }
 

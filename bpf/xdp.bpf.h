@@ -6,11 +6,16 @@
 
 #include "target.bpf.h"
 
+AS_INLINE void as_span(AS_ENV *env, struct as_frame *frame)
+{
+	frame->data = (const __u8 *)(long)env->data;
+	frame->data_end = (const __u8 *)(long)env->data_end;
+}
+
 AS_INLINE void as_frame(AS_ENV *env, struct as_frame *frame)
 {
 	frame->env = env;
-	frame->data = (const __u8 *)(long)env->data;
-	frame->data_end = (const __u8 *)(long)env->data_end;
+	as_span(env, frame);
 	frame->len = (__u32)bpf_xdp_get_buff_len(env);
 }
 

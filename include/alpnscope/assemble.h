@@ -194,7 +194,8 @@ AS_STAGE int as_choose_slot(AS_ENV *env, __u32 hook)
 	if (!t) {
 		if (s->whole || !as_slot_base(env, s, &base))
 			return AS_ALONE;
-		n = as_slot_take(env, s, hook, base);
+		s->base = base;
+		n = as_slot_take(env, s, hook);
 		if (!n)
 			return as_no_slot(env, s);
 		t = as_slot(env, s->hash + n - 1);

@@ -9,6 +9,7 @@
 
 #include "assemble.h"
 #include "client.h"
+#include "gate.h"
 #include "server.h"
 #include "track.h"
 
@@ -321,12 +322,12 @@ AS_INLINE int as_is_early(struct as_gate *g, __u32 hash, const struct as_packet 
 	return 0;
 }
 
-/* One TCP segment. Nearly all of them leave here, for the price of a hash and one load. */
-AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, const struct as_packet *p,
+/* One TCP segment, s->pkt. */
+AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, struct as_scratch *s,
 			    __u32 hook)
 {
+	const struct as_packet *p = &s->pkt;
 	struct as_record rec = {};
-	struct as_scratch *s;
 	struct as_gate *gate;
 	__u32 hash, early;
 
@@ -341,10 +342,6 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, const struct
 	early = (__u32)as_is_early(gate, hash, p, rec.begin);
 	if (!gate->count && !gate->slots && !early && !as_may_open(rec.begin))
 		return;
-	s = as_scratch(env, hook);
-	if (!s)
-		return;
-	s->pkt = *p;
 	s->rec = rec;
 	s->hash = hash;
 	s->slots = gate->slots > 0;
@@ -385,26 +382,18 @@ AS_STAGE int as_on_tunnel(AS_ENV *env, __u32 hook, __u32 ethertype, __u32 off)
 }
 
 /**
- * as_on_frame - take one frame: the engine's entrance.
- * @p: what an as_parse*() made of it; changed when that was AS_TUNNEL
+ * as_on_frame - take one frame that as_is_idle() did not turn away.
+ * @s: pkt is what an as_parse*() made of it
  * @parsed: what the as_parse*() returned
- * @hook: enum as_hook, which scratch memory is ours
+ * @hook: enum as_hook, whose scratch memory @s is
  */
-AS_INLINE void as_on_frame(AS_ENV *env, const struct as_frame *fr, struct as_packet *p, int parsed,
+AS_INLINE void as_on_frame(AS_ENV *env, const struct as_frame *fr, struct as_scratch *s, int parsed,
 			   __u32 hook)
 {
-	if (parsed == AS_NOT_TCP)
-		return;
-	if (parsed == AS_TUNNEL) {
-		struct as_scratch *s = as_scratch(env, hook);
-
-		if (!s)
-			return;
-		parsed = as_on_tunnel(env, hook, p->ethertype, p->payload);
-		*p = s->pkt;
-	}
+	if (parsed == AS_TUNNEL)
+		parsed = as_on_tunnel(env, hook, s->pkt.ethertype, s->pkt.payload);
 	if (parsed == AS_PARSED)
-		as_on_packet(env, fr, p, hook);
+		as_on_packet(env, fr, s, hook);
 	else if (parsed == AS_FRAGMENT)
 		as_count(env, AS_ERR_IP_FRAGMENT);
 }

@@ -23,8 +23,13 @@
 #define AS_SLOT_OLD_NS 50000000ULL /* after this another hello may have the place */
 #define AS_SLOT_PROBES 8 /* places of a tuple */
 #define AS_SWEEP AS_SLOTS_MIN /* slots that are looked through at once */
-/* The tuple hash's seed where it need not be secret: captures and tests. */
-#define AS_PLAIN_SEED 0x243f6a8885a308d3ULL
+#define AS_SEEDS 4 /* of the tuple hash, as_hash4() */
+/* They need not be secret for captures and tests. */
+#define AS_PLAIN_SEEDS                                                                             \
+	{                                                                                          \
+		0x243f6a8885a308d3ULL, 0x13198a2e03707344ULL, 0xa4093822299f31d0ULL,               \
+			0x082efa98ec4e6c89ULL                                                      \
+	}
 #define AS_ANSWER_NS 10000000000ULL /* wait for the server's answer: 10 s */
 #define AS_RECORDS_NS 2000000000ULL /* and for the records after one of TLS 1.3: 2 s */
 

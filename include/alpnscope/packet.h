@@ -133,27 +133,59 @@ AS_INLINE int as_tuple_equal(const struct as_tuple *a, const struct as_tuple *b)
 	       a->lo_port == b->lo_port && a->hi_port == b->hi_port && a->family == b->family;
 }
 
-AS_INLINE __u64 as_mix(__u64 h, __u64 word)
+/* What two words of the two ends add to the hash. */
+AS_INLINE __u64 as_pair(__u64 a, __u64 b, __u64 seed)
 {
-	h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
-	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ULL; /* once is not enough: the top bit of a
-						    * product is that of its factor */
-	return h ^ h >> 32;
+	return (a + seed) * (b + seed);
+}
+
+/* The end with the last 4 bytes of an address at @addr; both in network order. */
+AS_INLINE __u64 as_end_word(const __u8 *addr, __u16 port)
+{
+	return (__u64)AS_RAW32(addr) << 16 | port;
+}
+
+AS_INLINE __u32 as_hash_end(__u64 h)
+{
+	/* The low bits of a product are those of its factors' low bits alone. */
+	return (__u32)(((h ^ h >> 32) * 0x61c88647) >> 32);
 }
 
 /**
- * as_tuple_hash - the hash of a sorted tuple.
- * @seed: secret, so that nobody outside can aim connections at one place
+ * as_hash4 - the hash of a connection over IPv4, the same for both of its directions.
+ * @a, @b: 4 bytes of address; @a_port, @b_port: all in network order
+ * @seed: AS_SEEDS secret numbers, so that nobody outside can aim connections at one place
+ *
+ * A product needs no sorting, and what is multiplied are sums with a secret, as in NH (Black et
+ * al., "UMAC", 1999). No word has more than 48 bits: of a 64-bit product the topmost bit of a
+ * factor changes only the topmost bit, and that for one secret in two.
  */
-AS_INLINE __u32 as_tuple_hash(const struct as_tuple *k, __u64 seed)
+AS_INLINE __u32 as_hash4(const __u8 *a, const __u8 *b, __u16 a_port, __u16 b_port,
+			 const __u64 *seed)
 {
-	__u64 h = as_mix(seed, k->lo_addr[0]);
+	return as_hash_end(as_pair(as_end_word(a, a_port), as_end_word(b, b_port), seed[0]));
+}
 
-	h = as_mix(h, k->lo_addr[1]);
-	h = as_mix(h, k->hi_addr[0]);
-	h = as_mix(h, k->hi_addr[1]);
-	h = as_mix(h, (__u64)k->lo_port << 32 | (__u64)k->hi_port << 16 | k->family);
-	return (__u32)as_mix(h, seed);
+/** as_hash6 - as_hash4() for IPv6; @a, @b: 16 bytes of address. */
+AS_INLINE __u32 as_hash6(const __u8 *a, const __u8 *b, __u16 a_port, __u16 b_port,
+			 const __u64 *seed)
+{
+	__u64 h = as_pair(as_end_word(a + 12, a_port), as_end_word(b + 12, b_port), seed[0]);
+
+	h += as_pair(AS_RAW32(a), AS_RAW32(b), seed[1]);
+	h += as_pair(AS_RAW32(a + 4), AS_RAW32(b + 4), seed[2]);
+	h += as_pair(AS_RAW32(a + 8), AS_RAW32(b + 8), seed[3]);
+	return as_hash_end(h);
+}
+
+/** as_tuple_hash - as_hash4() or as_hash6() of a tuple. */
+AS_INLINE __u32 as_tuple_hash(const struct as_tuple *k, const __u64 *seed)
+{
+	const __u8 *lo = (const __u8 *)k->lo_addr, *hi = (const __u8 *)k->hi_addr;
+	__u16 lo_port = AS_NET16(k->lo_port), hi_port = AS_NET16(k->hi_port);
+
+	return k->family == 4 ? as_hash4(lo + 12, hi + 12, lo_port, hi_port, seed)
+			      : as_hash6(lo, hi, lo_port, hi_port, seed);
 }
 
 /* RFC 9293 section 3.1; @end is the frame offset where the IP packet ends. */

@@ -11,7 +11,7 @@
  *       copy len (> 0) bytes at frame offset off; 0, or negative if not all there
  *   __u64 as_time(AS_ENV *env)                     ns, one clock for all records
  *   __u32 as_ifindex(AS_ENV *env)                  where the frame was seen
- *   __u64 as_seed(AS_ENV *env)                     secret of the tuple hash
+ *   const __u64 *as_seed(AS_ENV *env)              AS_SEEDS secrets of the tuple hash
  *   void  as_count(AS_ENV *env, __u32 counter)     add 1, see counters.h
  *   struct as_gate *as_gate(AS_ENV *env, __u32 hash)
  *   struct as_recent *as_recent(AS_ENV *env, __u32 hash)
@@ -75,6 +75,31 @@
 
 #define AS_MEMCPY(d, s, n) __builtin_memcpy(d, s, n)
 #define AS_MEMSET(d, c, n) __builtin_memset(d, c, n)
+
+/* Words as they stand in memory, in network order, at any alignment. BPF programs may read so
+ * where the machine can; clang would read packets byte by byte. */
+#ifdef __bpf__
+#define AS_RAW16(p) (*(const __u16 *)(p))
+#define AS_RAW32(p) (*(const __u32 *)(p))
+#define AS_RAW64(p) (*(const __u64 *)(p))
+#else
+#define AS_RAW(type, p)                                                                            \
+	({                                                                                         \
+		type raw;                                                                          \
+		__builtin_memcpy(&raw, p, sizeof(raw));                                            \
+		raw;                                                                               \
+	})
+#define AS_RAW16(p) AS_RAW(__u16, p)
+#define AS_RAW32(p) AS_RAW(__u32, p)
+#define AS_RAW64(p) AS_RAW(__u64, p)
+#endif
+
+/* A 16-bit number in network order. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define AS_NET16(n) ((__u16)__builtin_bswap16((__u16)(n)))
+#else
+#define AS_NET16(n) ((__u16)(n))
+#endif
 
 /** as_add - add to a counter that several CPUs change (no result: Linux 5.10). */
 AS_INLINE void as_add(__s32 *counter, __s32 n)

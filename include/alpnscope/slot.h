@@ -124,9 +124,9 @@ AS_INLINE int as_slot_give_up(AS_ENV *env, struct as_slot *t, __u64 age, __u32 l
 	return mine;
 }
 
-/* Take the slot from @base on, if it is free: 1; 2 when it is this direction's, for another
+/* Take the slot from s->base on, if it is free: 1; 2 when it is this direction's, for another
  * CPU was faster; else 0. */
-AS_INLINE int as_slot_try(AS_ENV *env, struct as_scratch *s, struct as_slot *t, __u32 base)
+AS_INLINE int as_slot_try(AS_ENV *env, const struct as_scratch *s, struct as_slot *t)
 {
 	__u64 now = as_time(env);
 	int is = 0;
@@ -137,7 +137,7 @@ AS_INLINE int as_slot_try(AS_ENV *env, struct as_scratch *s, struct as_slot *t, 
 		t->key = s->pkt.key;
 		t->from_lo = s->pkt.from_lo;
 		t->hash = s->hash;
-		t->base = base;
+		t->base = s->base;
 		t->have = 0;
 		t->flags = 0;
 		t->kind = AS_SLOT_UNKNOWN;
@@ -154,9 +154,47 @@ AS_INLINE int as_slot_try(AS_ENV *env, struct as_scratch *s, struct as_slot *t, 
 	return is;
 }
 
-/* Take a slot that is free, or, in a second round, one whose hello has been incomplete for
- * long: 1 + its probe, or 0. */
-AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 hook, __u32 base)
+/* Which hellos as_sweep() gives up. */
+enum as_sweep_of {
+	AS_SWEEP_DUE, /* what will never be complete */
+	AS_SWEEP_ALL, /* any: it is the end */
+	AS_SWEEP_OLD, /* what another hello may have the place of */
+};
+
+/**
+ * as_sweep - give up the hello that slot @number collects, if it is one of @which.
+ * Returns not 0 when it goes on.
+ */
+AS_STAGE int as_sweep(AS_ENV *env, __u32 number, int which)
+{
+	struct as_slot *t = as_slot(env, number);
+
+	if (!t || !t->taken)
+		return 0;
+	if (which == AS_SWEEP_OLD)
+		return !as_slot_give_up(env, t, AS_SLOT_OLD_NS, AS_LOST_REASSEMBLY_FULL);
+	return !as_slot_give_up(env, t, which == AS_SWEEP_ALL ? 0 : AS_SLOT_NS, AS_LOST_UNFINISHED);
+}
+
+/* Try the place of round @i; in a second round, also one whose hello has been incomplete for long.
+ * Returns as as_slot_try(). A stage, so that a round of the loop has one way through: before Linux
+ * 6.x the verifier keeps no states in rounds of less than 100 instructions, and walks 16 of them in
+ * all combinations. */
+AS_STAGE int as_slot_probe(AS_ENV *env, __u32 hook, __u32 i)
+{
+	struct as_scratch *s = as_scratch(env, hook);
+	__u32 number = s ? s->hash + i % AS_SLOT_PROBES : 0;
+	struct as_slot *t = as_slot(env, number);
+
+	if (!s || !t)
+		return 0;
+	if (i >= AS_SLOT_PROBES)
+		as_sweep(env, number, AS_SWEEP_OLD);
+	return as_slot_try(env, s, t);
+}
+
+/* Take a slot for what begins at s->base: 1 + its probe, or 0. */
+AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 hook)
 {
 	struct as_gate *gate = as_gate(env, s->hash);
 	int is = 0;
@@ -165,13 +203,7 @@ AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 hook, __u3
 		return 0;
 	as_add(&gate->slots, 1); /* raised first: more may come by before it is taken */
 	for (__u32 i = 0; i < 2 * AS_SLOT_PROBES; i++) {
-		struct as_slot *t = as_slot(env, AS_FRESH(s->hash) + i % AS_SLOT_PROBES);
-
-		if (!t)
-			continue;
-		if (i >= AS_SLOT_PROBES && t->taken)
-			as_slot_give_up(env, t, AS_SLOT_OLD_NS, AS_LOST_REASSEMBLY_FULL);
-		is = as_slot_try(env, s, t, base);
+		is = as_slot_probe(env, hook, i);
 		if (is == 1) {
 			as_unmark(gate, s->hash); /* only now: till then a piece is early */
 			as_stir(env);
@@ -182,20 +214,6 @@ AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 hook, __u3
 	}
 	as_add(&gate->slots, -1);
 	return is ? (__u32)as_slot_find(env, hook, 0) : 0;
-}
-
-/**
- * as_sweep - give up the hello that slot @number collects, if that has taken too long.
- * @all: or in any case
- * Returns not 0 when it goes on.
- */
-AS_STAGE int as_sweep(AS_ENV *env, __u32 number, int all)
-{
-	struct as_slot *t = as_slot(env, number);
-
-	if (!t || !t->taken)
-		return 0;
-	return !as_slot_give_up(env, t, all ? 0 : AS_SLOT_NS, AS_LOST_UNFINISHED);
 }
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "counters.h"
 #include "flow.h"
+#include "gate.h"
 #include "handshake.h"
 #include "heads.h"
 #include "hello.h"
@@ -79,7 +80,6 @@ struct as_scratch {
 AS_INLINE void as_frame(AS_ENV *env, struct as_frame *frame);
 AS_INLINE __u64 as_time(AS_ENV *env);
 AS_INLINE __u32 as_ifindex(AS_ENV *env);
-AS_INLINE __u64 as_seed(AS_ENV *env);
 AS_INLINE void as_count(AS_ENV *env, __u32 counter);
 AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash);
 AS_INLINE struct as_slot *as_slot(AS_ENV *env, __u32 number);
@@ -95,21 +95,6 @@ AS_INLINE void as_lock(AS_LOCK *lock);
 AS_INLINE void as_unlock(AS_LOCK *lock);
 AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size);
 AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner);
-
-/* as_gate.mark: the upper bits of the tuple's hash, and below them how many segments may
- * still move `next` on, which end sends, and that there is a mark at all. */
-#define AS_MARK_TUPLE (~(__u32)(AS_GATES - 1))
-#define AS_MARK_LEFT (15U << 2)
-#define AS_MARK_ONE (1U << 2)
-#define AS_MARK_LO 2U
-#define AS_MARK_SET 1U
-
-/* Take this tuple's mark away: its hello is being collected, or was read. */
-AS_INLINE void as_unmark(struct as_gate *g, __u32 hash)
-{
-	if (((g->mark ^ hash) & AS_MARK_TUPLE) == 0)
-		g->mark = 0;
-}
 
 /* Is b at most AS_WINDOW after a, on the circle of sequence numbers? */
 AS_INLINE int as_in_window(__u32 a, __u32 b)

@@ -144,8 +144,10 @@ static void test_hash_not_aimed(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 2000; i++) {
 		struct as_tuple a = {.lo_addr = {i * 0x9e3779b97f4a7c15, i}, .family = 6}, b = a;
-		uint64_t seed = (i + 1) * 0xd1342543de82ef95;
+		uint64_t seed[AS_SEEDS];
 
+		for (uint32_t n = 0; n < AS_SEEDS; n++)
+			seed[n] = (AS_SEEDS * i + n + 1) * 0xd1342543de82ef95;
 		b.lo_addr[0] ^= 1ULL << 63;
 		b.lo_addr[1] ^= 1ULL << 63 | 1ULL << 31;
 		same += native_hash(&a, seed) == native_hash(&b, seed);

@@ -8,10 +8,12 @@
 
 #include "alpnscope/engine.h"
 
+static const __u64 seed[AS_SEEDS] = AS_PLAIN_SEEDS; /* nobody can aim at a capture's table */
+
 /* The tuple's own hash, and short chains: each step along one is a miss in the caches. */
 static uint32_t place_of(const void *key)
 {
-	return as_tuple_hash(key, AS_PLAIN_SEED);
+	return as_tuple_hash(key, seed);
 }
 
 #define HASH_FUNCTION(key, len, hash) ((hash) = place_of(key))
@@ -83,10 +85,10 @@ AS_INLINE __u32 as_ifindex(AS_ENV *env)
 	return ((struct native *)env)->frame->ifindex;
 }
 
-AS_INLINE __u64 as_seed(AS_ENV *env)
+AS_INLINE const __u64 *as_seed(AS_ENV *env)
 {
 	(void)env;
-	return AS_PLAIN_SEED; /* nobody can aim at a capture's table */
+	return seed;
 }
 
 AS_INLINE void as_count(AS_ENV *env, __u32 counter)
@@ -278,24 +280,48 @@ static void expire(struct native *n, bool all, uint32_t end)
 		return;
 	n->stirred = false;
 	for (__u32 i = 0; i < AS_SLOTS_DEFAULT; i++)
-		n->stirred |= as_sweep(n, i, all);
+		n->stirred |= as_sweep(n, i, all ? AS_SWEEP_ALL : AS_SWEEP_DUE);
 }
 
-void native_frame(struct native *n, const struct native_frame *frame)
+/* It is this frame's turn. */
+static void begin(struct native *n, const struct native_frame *frame)
 {
-	struct as_frame fr;
-	struct as_packet pkt = {0};
-	int parsed;
-
 	n->frame = frame;
 	if (frame->ns > n->now)
 		n->now = frame->ns;
 	if (is_due(n, n->answered) || is_due(n, n->waiting) || n->now - n->swept >= SWEEP_NS)
 		expire(n, false, AS_END_TIMEOUT);
+}
+
+static bool is_idle(struct native *n)
+{
+	const struct native_frame *f = n->frame;
+	struct as_frame fr;
+
 	as_frame(n, &fr);
-	parsed = frame->ethertype ? as_parse(&fr, frame->offset, frame->ethertype, &pkt)
-				  : as_parse_ethernet(&fr, &pkt);
-	as_on_frame(n, &fr, &pkt, parsed, AS_INGRESS);
+	return f->ethertype ? as_is_idle(n, &fr, f->offset, AS_NET16(f->ethertype))
+			    : as_is_idle_ethernet(n, &fr);
+}
+
+static void look_closer(struct native *n)
+{
+	const struct native_frame *f = n->frame;
+	struct as_scratch *s = &n->scratch;
+	struct as_frame fr;
+	int parsed;
+
+	as_frame(n, &fr);
+	memset(&s->pkt, 0, sizeof(s->pkt));
+	parsed = f->ethertype ? as_parse(&fr, f->offset, f->ethertype, &s->pkt)
+			      : as_parse_ethernet(&fr, &s->pkt);
+	as_on_frame(n, &fr, s, parsed, AS_INGRESS);
+}
+
+void native_frame(struct native *n, const struct native_frame *frame)
+{
+	begin(n, frame);
+	if (!is_idle(n))
+		look_closer(n);
 }
 
 void native_end(struct native *n)
@@ -313,7 +339,7 @@ uint32_t native_in_flight(const struct native *n)
 	return HASH_COUNT(n->flows);
 }
 
-uint32_t native_hash(const struct as_tuple *key, uint64_t seed)
+uint32_t native_hash(const struct as_tuple *key, const uint64_t with[AS_SEEDS])
 {
-	return as_tuple_hash(key, seed);
+	return as_tuple_hash(key, (const __u64 *)with);
 }

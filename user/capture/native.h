@@ -51,7 +51,7 @@ void native_end(struct native *n);
 const uint64_t *native_counters(const struct native *n);
 
 /** native_hash - the place of a tuple, for tests: as_tuple_hash(). */
-uint32_t native_hash(const struct as_tuple *key, uint64_t seed);
+uint32_t native_hash(const struct as_tuple *key, const uint64_t with[AS_SEEDS]);
 
 /** native_in_flight - handshakes in progress. */
 uint32_t native_in_flight(const struct native *n);

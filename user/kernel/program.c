@@ -95,12 +95,12 @@ static void load_error(int err, char *error, size_t size)
 /* Choose the programs, fill in the constants, load. 0 or -errno. */
 static int load(struct alpnscope_bpf *skel, const struct program_config *config)
 {
-	uint64_t seed = AS_PLAIN_SEED;
+	uint64_t seed[AS_SEEDS] = AS_PLAIN_SEEDS;
 	int err;
 
-	if (!config->testing && getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+	if (!config->testing && getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		log_verbose("getrandom: %s; the tuple hash is not secret", strerror(errno));
-	skel->rodata->seed = seed;
+	memcpy((void *)skel->rodata->seed, seed, sizeof(seed));
 	skel->rodata->testing = config->testing;
 	bpf_program__set_autoload(skel->progs.alpnscope_xdp, config->xdp);
 	bpf_program__set_autoload(skel->progs.alpnscope_xtap, config->xdp && config->tap);
