@@ -20,7 +20,9 @@
 #include "ready.h"
 
 #define ERROR_MAX 512
-#define STORM_MS 5
+#define PAUSE_MS 20 /* between two looks at the ring while records come */
+#define STORM_MS 5 /* and in a storm: STORM_MIN of them at once */
+#define STORM_MIN 512
 
 /* ---- what the parts call ---- */
 
@@ -324,17 +326,25 @@ static bool is_done(struct agent *a)
 	return a->out.done;
 }
 
+/* How long the ring is left alone after @taken records: it holds 40 ms of a storm. */
+static int pause_ms(unsigned int taken)
+{
+	if (taken >= EVENTS_ROUND_MAX)
+		return 0; /* there are more */
+	return taken >= STORM_MIN ? STORM_MS : PAUSE_MS;
+}
+
 /*
  * Wait, and do what there is to do. Where records come in, more will: what comes in the next
- * moment is taken at once, so that the kernel need not wake us for each. A record is held for ten
- * times as long anyway, and the ring holds 40 ms of a storm.
+ * moment is taken at once, so that the kernel need not wake us for each. A record is held for
+ * longer anyway (MERGE_HOLD_NS).
  */
 static void turn(struct agent *a)
 {
 	unsigned int taken = agent_take_ring(a);
 
 	if (taken) {
-		loop_once(a->loop, taken < EVENTS_ROUND_MAX ? STORM_MS : 0);
+		loop_once(a->loop, pause_ms(taken));
 		return;
 	}
 	events_sleep(a->events);

@@ -7,7 +7,8 @@ each with clients of its own, and the agent observes one of the two. Slices of a
 take turns, in which the clients of one pair run and those of the other are stopped (SIGSTOP): one
 that is observed and one that is not make a round. After some rounds another agent is started, which
 observes the other pair; so what the two differ in falls on either side in turn. What is shown is the
-median of all rounds.
+median of all rounds. The same with programs that do nothing in the agent's place tells what of it is
+the hook's.
 
 Servers and clients have a processor each. What passed is counted by the kernel (bytes of the
 server's veth) or by nginx (its stub_status), not by the client. Each load gives three rows: per
@@ -30,6 +31,7 @@ import net
 import pki
 import programs
 import servers
+import tcx
 from table import Row
 
 TLS, STATUS, BULK = 8443, 8081, 5201
@@ -213,18 +215,36 @@ def cost(load, device, agent):
     return own / (cpu * (SETTLE + SLICE) / SLICE)
 
 
-def one_agent(load, device, pairs, *args):
+class Empty(contextlib.ExitStack):
+    """Programs that do nothing in the agent's place: what having any costs."""
+
+    pid = 0  # nobody's: there is no such directory in /proc
+
+    def __init__(self, namespace, device):
+        super().__init__()
+        for side in tcx.SIDES:
+            self.enter_context(tcx.Program(namespace, device, side, tcx.NEXT))
+
+
+def observe(namespace, device, hook):
+    """What is on the device in the slices that are compared: the agent, or programs only."""
+    if hook == "empty program":
+        return Empty(namespace, device)
+    return running.Running(namespace, "--hook", hook.lower(), interface=device)
+
+
+def one_agent(load, device, pairs, hook):
     """[(without, with)], each (units per second, units per processor second), by an agent on the
     device; and the share of processor time that it cost."""
     other, found = DEVICES[1 - DEVICES.index(device)], []
-    with running.Running(load.pair.host, *args, interface=device) as agent:
+    with observe(load.pair.host, device, hook) as agent:
         before = running.cpu_seconds([agent.pid])
         for n in range(pairs):
             # The one that is observed comes first in every other pair.
             both = {d: load.slice(d) for d in ((device, other) if n % 2 else (other, device))}
             found.append((both[other], both[device]))
         own = (running.cpu_seconds([agent.pid]) - before) / pairs
-        share = cost(load, device, agent)
+        share = cost(load, device, agent) if agent.pid else 0
     own *= SLICE / (SETTLE + SLICE)  # of what it saw that part was counted
     return [(rates(load, *without), rates(load, *with_[:2], with_[2] + own))
             for without, with_ in found], share
@@ -234,10 +254,10 @@ def rates(load, units, seconds, cpu):
     return units * load.scale / seconds, units * load.scale / cpu
 
 
-def rows(load, hook, agents, pairs, target, *args):
+def rows(load, hook, agents, pairs, target=None):
     found, shares = [], []
     for n in range(agents):
-        some, share = one_agent(load, DEVICES[n % 2], pairs, *args)
+        some, share = one_agent(load, DEVICES[n % 2], pairs, hook)
         found += some
         shares.append(share)
     note = "" if target else "for information"
@@ -245,17 +265,19 @@ def rows(load, hook, agents, pairs, target, *args):
         yield Row("throughput", f"{load.name}, {hook}, per {'second' if per == 's' else per}",
                   f"{load.unit}/{per}", [w[i] for _, w in found], [b[i] for b, _ in found],
                   show="ratio", target=target, better="higher", note=note)
-    yield Row("throughput", f"{load.name}, {hook}, share of CPU time", "of CPU time", shares,
-              target=target and round(1 - target, 2), note=note)
+    if any(shares):
+        yield Row("throughput", f"{load.name}, {hook}, share of CPU time", "of CPU time", shares,
+                  target=target and round(1 - target, 2), note=note)
 
 
 def run(quick):
     pki.make()
     pair, table = TwoPairs(), []
-    agents, pairs, xdp = (2, 4, 0) if quick else (6, 8, 2)
+    agents, pairs, others = (2, 4, ()) if quick else (6, 8, ("empty program", "XDP"))
     for kind in (Bulk, Requests, Handshakes):
         with contextlib.closing(kind(pair)) as load:
             table += rows(load, "TC", agents, pairs, TARGET[load.name])
-            if xdp:
-                table += rows(load, "XDP", xdp, pairs, None, "--hook", "xdp")
+            for hook in others:
+                if hook == "XDP" or tcx.supported(pair.host):
+                    table += rows(load, hook, 2, pairs)
     return table
