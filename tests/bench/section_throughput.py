@@ -267,7 +267,7 @@ def rows(load, hook, agents, pairs, target=None):
                   show="ratio", target=target, better="higher", note=note)
     if any(shares):
         yield Row("throughput", f"{load.name}, {hook}, share of CPU time", "of CPU time", shares,
-                  target=target and round(1 - target, 2), note=note)
+                  note=note)
 
 
 def run(quick):
