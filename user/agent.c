@@ -82,8 +82,7 @@ static void on_ring(void *arg, uint32_t ready)
 	struct agent *a = arg;
 
 	(void)ready;
-	events_awake(a->events);
-	agent_take_ring(a);
+	events_awake(a->events); /* turn() reads it, and knows then how much there was */
 }
 
 static void on_signal(void *arg, uint32_t ready)
