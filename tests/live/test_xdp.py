@@ -330,6 +330,7 @@ def comes_again():
             tap.wait_for(lambda: "state UP" in host.ip("link", "show", "late0"), "late0 to be up")
             seen()
             agent.stop()
+        host.ip("link", "del", "late0")  # the kernel takes it with its peer's namespace, but later
     finally:
         late.close()
 
