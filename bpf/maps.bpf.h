@@ -31,13 +31,6 @@ struct {
 	__type(value, struct as_slot);
 } slots SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, AS_RECENTS);
-	__type(key, __u32);
-	__type(value, struct as_recent);
-} recents SEC(".maps");
-
 /* One a hook: ingress and egress can nest on one CPU. By size, not type: with BTF the
  * kernel would refuse the lock inside. */
 struct {

@@ -103,11 +103,11 @@ AS_INLINE __u32 as_on_server_hello(AS_ENV *env, struct as_scratch *s, __u32 hook
 /* A ServerHello whose ClientHello was not seen: a record in a ledger of its own. */
 AS_INLINE void as_orphan(AS_ENV *env, struct as_scratch *s, __u32 hook)
 {
-	struct as_recent *recent = as_recent(env, s->hash);
+	struct as_gate *gate = as_gate(env, s->hash);
 	struct as_handshake *hs = &s->flow.rec;
 	int err = as_read_server_hello(env, hook);
 
-	if (!err && recent && recent->server == as_identity(s->answer.random))
+	if (!err && gate && gate->server == as_identity(s->answer.random))
 		return; /* of a handshake that was reported */
 	if (!err && s->answer.retry)
 		return; /* the hello that follows begins a flow */
@@ -126,8 +126,8 @@ AS_INLINE void as_orphan(AS_ENV *env, struct as_scratch *s, __u32 hook)
 	as_set_ends(hs, &s->pkt, 0);
 	as_set_answer(hs, &s->answer, hs->end_ns);
 	hs->flags |= s->hello_flags | (s->pkt.tunnel ? AS_F_TUNNEL : 0);
-	if (recent)
-		recent->server = as_identity(s->answer.random);
+	if (gate)
+		gate->server = as_identity(s->answer.random);
 	as_submit(env, hs, AS_ORPHAN_RECORDS, AS_ORPHAN_LOST_RING_FULL);
 }
 

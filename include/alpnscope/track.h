@@ -86,7 +86,6 @@ AS_INLINE struct as_slot *as_slot(AS_ENV *env, __u32 number);
 AS_INLINE void as_stir(AS_ENV *env);
 AS_INLINE void as_redue(AS_ENV *env, struct as_flow *f);
 AS_INLINE int as_pressed(AS_ENV *env);
-AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash);
 AS_INLINE struct as_scratch *as_scratch(AS_ENV *env, __u32 hook);
 AS_INLINE struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key);
 AS_INLINE int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct as_flow *flow);
@@ -110,7 +109,7 @@ AS_INLINE __u64 as_random8(const __u8 *random)
 	return v;
 }
 
-/* What `recent` keeps of a random: never 0, which is an empty place. */
+/* What a gate keeps of a random: never 0, which is an empty place. */
 AS_INLINE __u64 as_identity(const __u8 *random)
 {
 	return as_random8(random) | 1;
@@ -202,7 +201,6 @@ AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *k
 			__u32 end, __u32 end_flags, __u64 due)
 {
 	__u64 now = as_time(env);
-	struct as_recent *recent;
 	struct as_gate *gate;
 	int mine;
 
@@ -220,13 +218,12 @@ AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *k
 		return;
 	/* CLOSED and not yet deleted: nobody else writes to it. */
 	as_submit(env, &f->rec, AS_RECORDS, AS_LOST_RING_FULL);
-	recent = as_recent(env, hash);
-	if (recent) {
-		recent->client = as_identity(f->rec.client_random);
-		recent->server = as_identity(f->rec.server_random);
+	gate = as_gate(env, hash);
+	if (gate) {
+		gate->client = as_identity(f->rec.client_random);
+		gate->server = as_identity(f->rec.server_random);
 	}
 	as_flow_del(env, key);
-	gate = as_gate(env, hash);
 	if (gate)
 		as_add(&gate->count, -1);
 }
