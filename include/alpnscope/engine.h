@@ -62,7 +62,7 @@ AS_INLINE __u32 as_on_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, struct
 			as_count(env, AS_ERR_OUT_OF_WINDOW);
 		return 0;
 	}
-	if (as_is_followed(&f->rec)) /* as_follow() sees to it */
+	if (as_is_followed(&f->rec)) /* as_follow_flow() sees to it */
 		return 0;
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
 	as_on_bytes(s, f, client);
@@ -143,8 +143,20 @@ AS_INLINE int as_meet(AS_ENV *env, struct as_scratch *s, struct as_flow *f)
 	return err == AS_SPLIT ? 0 : -err;
 }
 
+/* A segment of a flow of which only the records are awaited. Returns AS_FOLLOWED. */
+AS_INLINE int as_on_followed(AS_ENV *env, struct as_scratch *s, __u32 hook, struct as_flow *f)
+{
+	int client = as_from_client(f, &s->pkt);
+
+	if (as_plausible(f, &s->pkt, client))
+		as_follow_flow(env, s, hook, f, client);
+	else if (s->pkt.flags & (AS_TCP_RST | AS_TCP_FIN))
+		as_count(env, AS_ERR_OUT_OF_WINDOW);
+	return AS_FOLLOWED;
+}
+
 /* A packet that passed the gate: what is it to the flow of its tuple? Returns AS_WAIT when it
- * may be a piece of a hello, else AS_ALONE or minus the counter of why its hello is lost. */
+ * may be a piece of a hello, else another of enum as_got or minus the counter of why its hello is lost. */
 AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 {
 	struct as_scratch *s = as_scratch(env, hook);
@@ -161,9 +173,9 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 		as_skip_ahead(env, s);
 	as_set_gap(s, f);
 	if (f && as_is_followed(&f->rec) && !f->next_known &&
-	    s->rec.begin != AS_BEGIN_CLIENT_HELLO) {
-		s->rec.begin = AS_BEGIN_OTHER; /* no hello is awaited: see as_follow() */
-		return AS_ALONE;
+	    s->rec.begin != AS_BEGIN_CLIENT_HELLO) { /* no hello is awaited */
+		s->rec.begin = AS_BEGIN_OTHER;
+		return s->pkt.flags & AS_TCP_SYN ? AS_ALONE : as_on_followed(env, s, hook, f);
 	}
 	err = as_meet(env, s, f);
 	if (f && s->random_known && s->relation == AS_NEW && !s->whole) {
@@ -226,8 +238,14 @@ AS_INLINE __u32 as_on_piece(struct as_scratch *s, struct as_flow *f, int got)
 	return as_on_flags(s, f, client);
 }
 
+/* Are there bytes behind the ClientHello at hand? */
+AS_INLINE int as_is_more(const struct as_scratch *s)
+{
+	return s->heads.ready || s->hello_end != s->pkt.seq + s->pkt.payload_len;
+}
+
 /* What follows for the flow of the packet's tuple; @got: as_look() and those after it say.
- * Returns 0. */
+ * Returns not 0 when the flow goes on and may have more in the packet. */
 AS_STAGE int as_settle(AS_ENV *env, __u32 hook, int got)
 {
 	struct as_scratch *s = as_scratch(env, hook);
@@ -237,7 +255,7 @@ AS_STAGE int as_settle(AS_ENV *env, __u32 hook, int got)
 
 	if (!s)
 		return 0;
-	f = as_flow_find(env, &s->pkt.key);
+	f = s->in_flow ? as_flow_find(env, &s->pkt.key) : 0;
 	s->end_flags = 0;
 	if (got == AS_ALONE && as_is_hello(s) && !s->whole) /* a part of one that was read before */
 		s->rec.begin = AS_BEGIN_OTHER;
@@ -261,7 +279,7 @@ AS_STAGE int as_settle(AS_ENV *env, __u32 hook, int got)
 	else if (!f && (got == AS_ALONE || got == AS_MESSAGE) &&
 		 s->rec.begin == AS_BEGIN_SERVER_HELLO)
 		as_orphan(env, s, hook);
-	return 0;
+	return hello ? as_is_more(s) : f && !end;
 }
 
 /* A packet that passed the gate; it is in scratch. Returns 0. */
@@ -279,9 +297,8 @@ AS_STAGE int as_on_gated(AS_ENV *env, __u32 hook)
 		got = as_read_slot(env, hook);
 	if (got == AS_HELLO)
 		got = as_unpack(env, hook);
-	if (got != AS_DONE)
-		as_settle(env, hook, got);
-	as_follow(env, hook);
+	if (got != AS_FOLLOWED && (got == AS_DONE || as_settle(env, hook, got)))
+		as_follow(env, hook);
 	return 0;
 }
 
