@@ -64,6 +64,9 @@ volatile __u64 test_now = 0;
 
 /* One struct as_gate after another; a variable, for it is read without a look-up. (The skeleton
  * would define that type once more.) */
-__u64 gates[AS_GATES * sizeof(struct as_gate) / sizeof(__u64)] = {};
+#ifdef AS_XDP /* of a weak one, too, the linker would keep the room */
+extern
+#endif
+	__u64 gates[AS_GATES * sizeof(struct as_gate) / sizeof(__u64)];
 
 #endif
