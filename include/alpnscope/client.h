@@ -130,8 +130,8 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 	if (!gate)
 		return;
 	n->key = s->pkt.key;
-	n->due = as_time(env) + AS_ANSWER_NS;
-	n->rec.hello_ns = s->hello_ns ? s->hello_ns : n->due - AS_ANSWER_NS;
+	n->due = as_now(env, s) + AS_ANSWER_NS;
+	n->rec.hello_ns = s->hello_ns ? s->hello_ns : s->now;
 	n->rec.client_ack = s->pkt.ack;
 	n->server_seq = s->pkt.ack;
 	n->server_next = s->pkt.ack;

@@ -34,15 +34,12 @@ AS_INLINE void as_on_accept(const struct as_scratch *s, struct as_flow *f, int c
 	as_unlock(&f->lock);
 }
 
-/* Move on what comes next of one side, if no hole is before what was seen. */
+/* Something of the flow that as_advance() shall know, and no hello. */
 AS_INLINE void as_on_bytes(const struct as_scratch *s, struct as_flow *f, int client)
 {
-	__u32 *next = client ? &f->client_next : &f->server_next;
-
 	as_lock(&f->lock);
-	if (as_is_open(f, &s->pkt.key) && as_in_window(s->seen_from, *next) &&
-	    as_in_window(*next, s->seen_end))
-		*next = s->seen_end;
+	if (as_is_open(f, &s->pkt.key))
+		as_advance(s, f, client);
 	as_unlock(&f->lock);
 }
 
@@ -65,9 +62,9 @@ AS_INLINE __u32 as_on_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, struct
 	if (as_is_followed(&f->rec)) /* as_follow_flow() sees to it */
 		return 0;
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
-	as_on_bytes(s, f, client);
 	if (s->rec.begin == AS_BEGIN_SERVER_HELLO && !client)
 		return as_on_server_hello(env, s, hook, f);
+	as_on_bytes(s, f, client);
 	if (s->rec.begin == AS_BEGIN_ALERT && as_alert_ends(&s->rec))
 		end = as_on_alert(env, s, f, client);
 	return end ? end : as_on_flags(s, f, client);
@@ -165,6 +162,7 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 
 	if (!s)
 		return AS_ALONE;
+	s->now = 0;
 	s->heads.ready = 0;
 	s->seen_from = s->pkt.seq;
 	s->seen_end = s->pkt.seq + s->pkt.payload_len;
@@ -180,7 +178,7 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 	err = as_meet(env, s, f);
 	if (f && s->random_known && s->relation == AS_NEW && !s->whole) {
 		/* Another connection's, in pieces: the old numbers do not hold for them. */
-		as_close(env, f, &s->pkt.key, s->hash, AS_END_REUSED, 0, 0);
+		as_close(env, f, &s->pkt.key, s->hash, AS_END_REUSED, 0, as_now(env, s), 0);
 		f = 0;
 		s->in_flow = 0;
 	}
@@ -273,7 +271,7 @@ AS_STAGE int as_settle(AS_ENV *env, __u32 hook, int got)
 							   : as_on_piece(s, f, got);
 	}
 	if (f && end)
-		as_close(env, f, &s->pkt.key, s->hash, end, s->end_flags, 0);
+		as_close(env, f, &s->pkt.key, s->hash, end, s->end_flags, as_now(env, s), 0);
 	if (hello)
 		as_on_client_hello(env, s, hook, end ? 0 : f, (int)s->relation);
 	else if (!f && (got == AS_ALONE || got == AS_MESSAGE) &&
@@ -417,9 +415,8 @@ AS_INLINE void as_on_frame(AS_ENV *env, const struct as_frame *fr, struct as_scr
 
 /* Was the flow closed long ago? Its delete failed then: on some kernels the table's bucket
  * can be busy. Nobody holds a flow for a second between close and delete. */
-AS_INLINE int as_is_dead(AS_ENV *env, struct as_flow *f, const struct as_due *due)
+AS_INLINE int as_is_dead(struct as_flow *f, const struct as_due *due, __u64 now)
 {
-	__u64 now = as_time(env);
 	int dead;
 
 	as_lock(&f->lock);
@@ -433,12 +430,13 @@ AS_INLINE int as_is_dead(AS_ENV *env, struct as_flow *f, const struct as_due *du
 AS_INLINE void as_expire(AS_ENV *env, const struct as_due *due)
 {
 	struct as_flow *f = as_flow_find(env, &due->key);
+	__u64 now = as_time(env);
 
-	if (f && as_is_dead(env, f, due))
+	if (f && as_is_dead(f, due, now))
 		as_flow_del(env, &due->key); /* as_close() did all the rest */
 	else if (f)
 		as_close(env, f, &due->key, as_tuple_hash(&due->key, as_seed(env)), due->end,
-			 due->end == AS_END_TIMEOUT && due->due > as_time(env) ? AS_F_PRESSURE : 0,
+			 due->end == AS_END_TIMEOUT && due->due > now ? AS_F_PRESSURE : 0, now,
 			 due->due);
 }
 

@@ -181,7 +181,7 @@ AS_INLINE void as_follow_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, str
 	flags = end != AS_END_RECORDS && client ? AS_F_END_CLIENT : 0;
 	if (end == AS_END_RECORDS && pressed)
 		flags |= AS_F_PRESSURE;
-	as_close(env, f, &s->pkt.key, s->hash, end, flags, 0);
+	as_close(env, f, &s->pkt.key, s->hash, end, flags, as_now(env, s), 0);
 }
 
 /* Whatever else the packet was to its flow: see as_follow_flow(). Returns 0. */

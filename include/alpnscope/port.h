@@ -93,6 +93,17 @@
 #define AS_RAW64(p) AS_RAW(__u64, p)
 #endif
 
+/* Copy @n bytes of engine memory, a constant and divisible by 8, at any alignment. */
+AS_INLINE void as_copy(__u8 *to, const __u8 *from, __u32 n)
+{
+#ifdef __bpf__
+	for (__u32 i = 0; i < n / 8; i++)
+		((__u64 *)to)[i] = ((const __u64 *)from)[i];
+#else
+	AS_MEMCPY(to, from, n);
+#endif
+}
+
 /* A 16-bit number in network order. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define AS_NET16(n) ((__u16)__builtin_bswap16((__u16)(n)))

@@ -35,6 +35,7 @@ enum as_hook { AS_INGRESS, AS_EGRESS, AS_HOOKS };
  *                         which it ends
  * @hello_flags: AS_F_* that it brings along
  * @hello_ns: when its first segment came
+ * @now: as_time() of the packet at hand, 0 before as_now()
  * @gap_known, @gap_seq: where the sender's next bytes are expected, and more can follow
  * @seen_from, @seen_end: sequence numbers of what was seen without a hole, by a slot too
  * @base, @probe: the slot: sequence number of its first byte, place from the hash on
@@ -67,6 +68,7 @@ struct as_scratch {
 	__u32 relation;
 	__u32 again;
 	__u64 hello_ns;
+	__u64 now;
 	__u8 random[2 * AS_RANDOM_LEN];
 	struct as_heads heads;
 	struct as_walk walk;
@@ -94,6 +96,14 @@ AS_INLINE void as_lock(AS_LOCK *lock);
 AS_INLINE void as_unlock(AS_LOCK *lock);
 AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size);
 AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner);
+
+/* The time of the packet at hand: the clock is read once for each, for that takes long. */
+AS_INLINE __u64 as_now(AS_ENV *env, struct as_scratch *s)
+{
+	if (!s->now)
+		s->now = as_time(env);
+	return s->now;
+}
 
 /* Is b at most AS_WINDOW after a, on the circle of sequence numbers? */
 AS_INLINE int as_in_window(__u32 a, __u32 b)
@@ -195,12 +205,12 @@ AS_INLINE void as_end_flights(struct as_flow *f)
  * as_close - end a flow and hand over its record: the only place where one dies.
  * @key, @hash: what it was looked up by
  * @end: enum as_end; @end_flags: AS_F_* that go with it
+ * @now: as_time()
  * @due: 0, or end it only if it is still the flow that was due then
  */
 AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *key, __u32 hash,
-			__u32 end, __u32 end_flags, __u64 due)
+			__u32 end, __u32 end_flags, __u64 now, __u64 due)
 {
-	__u64 now = as_time(env);
 	struct as_gate *gate;
 	int mine;
 
