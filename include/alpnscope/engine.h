@@ -320,7 +320,7 @@ AS_INLINE int as_is_early(struct as_gate *g, __u32 hash, const struct as_packet 
 		g->mark = mark | AS_MARK_LEFT;
 		g->next = p->seq;
 	}
-	is = g->mark;
+	is = AS_FRESH(g->mark); /* before what is raised ahead of taking it away */
 	if ((is & ~AS_MARK_LEFT) != mark || !p->payload_len)
 		return 0;
 	ahead = p->seq - g->next;
@@ -355,11 +355,11 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, struct as_sc
 	if (!gate)
 		return;
 	early = (__u32)as_is_early(gate, hash, p, rec.begin);
-	if (!gate->count && !gate->slots && !early && !as_may_open(rec.begin))
+	if (!AS_FRESH(gate->count) && !AS_FRESH(gate->slots) && !early && !as_may_open(rec.begin))
 		return;
 	s->rec = rec;
 	s->hash = hash;
-	s->slots = gate->slots > 0;
+	s->slots = AS_FRESH(gate->slots) > 0;
 	s->gap_known = early;
 	s->gap_seq = gate->next;
 	as_on_gated(env, hook);
