@@ -31,13 +31,6 @@ struct {
 	__type(value, struct as_slot);
 } slots SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, AS_RECENTS);
-	__type(key, __u32);
-	__type(value, struct as_recent);
-} recents SEC(".maps");
-
 /* One a hook: ingress and egress can nest on one CPU. By size, not type: with BTF the
  * kernel would refuse the lock inside. */
 struct {
@@ -71,6 +64,9 @@ volatile __u64 test_now = 0;
 
 /* One struct as_gate after another; a variable, for it is read without a look-up. (The skeleton
  * would define that type once more.) */
-__u64 gates[AS_GATES * sizeof(struct as_gate) / sizeof(__u64)] = {};
+#ifdef AS_XDP /* of a weak one, too, the linker would keep the room */
+extern
+#endif
+	__u64 gates[AS_GATES * sizeof(struct as_gate) / sizeof(__u64)];
 
 #endif

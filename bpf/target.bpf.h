@@ -37,14 +37,6 @@ AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash)
 	return (struct as_gate *)gates + (hash & (AS_GATES - 1));
 }
 
-AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash)
-{
-	__u32 at = hash & (AS_RECENTS - 1);
-
-	(void)env;
-	return bpf_map_lookup_elem(&recents, &at);
-}
-
 AS_INLINE struct as_slot *as_slot(AS_ENV *env, __u32 number)
 {
 	__u32 at = number & slot_mask;

@@ -15,7 +15,8 @@ enum as_got {
 	AS_MESSAGE, /* scratch.rec says which, a hello is in scratch.bytes */
 	AS_DROPPED, /* might have been kept, but there was no room */
 	AS_HELLO, /* the slot begins with a hello, see as_unpack() */
-	AS_DONE, /* nothing is left to do */
+	AS_DONE, /* nothing is left to do but to follow the flow */
+	AS_FOLLOWED, /* nothing at all */
 };
 
 #define AS_PRELUDE_MAX 4

@@ -39,14 +39,14 @@ AS_INLINE int as_relate(const struct as_scratch *s, struct as_flow *f)
 /* A ClientHello that ends here: count why, and know it when it comes by again. */
 AS_INLINE void as_lose(AS_ENV *env, const struct as_scratch *s, __u32 reason)
 {
-	struct as_recent *recent = as_recent(env, s->hash);
 	struct as_gate *gate = as_gate(env, s->hash);
 
 	as_count(env, reason);
-	if (gate)
-		as_unmark(gate, s->hash);
-	if (recent && s->random_known)
-		recent->client = as_identity(s->random);
+	if (!gate)
+		return;
+	as_unmark(gate, s->hash);
+	if (s->random_known)
+		gate->client = as_identity(s->random);
 }
 
 /* Read the random of the ClientHello at hand, as far as it is there; 0, or the counter of
@@ -76,14 +76,14 @@ AS_INLINE int as_read_random(AS_ENV *env, struct as_scratch *s)
 /* What the ClientHello at hand is, as far as its random tells. */
 AS_INLINE int as_know(AS_ENV *env, const struct as_scratch *s, struct as_flow *f)
 {
-	const struct as_recent *recent;
+	const struct as_gate *gate;
 
 	if (!s->random_known)
 		return AS_NEW;
 	if (f)
 		return as_relate(s, f);
-	recent = as_recent(env, s->hash);
-	return recent && recent->client == as_identity(s->random) ? AS_SAME : AS_NEW;
+	gate = as_gate(env, s->hash);
+	return gate && gate->client == as_identity(s->random) ? AS_SAME : AS_NEW;
 }
 
 /* Parse the ClientHello into scratch.flow; 0, or the counter of where it ended. */
@@ -130,8 +130,8 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 	if (!gate)
 		return;
 	n->key = s->pkt.key;
-	n->due = as_time(env) + AS_ANSWER_NS;
-	n->rec.hello_ns = s->hello_ns ? s->hello_ns : n->due - AS_ANSWER_NS;
+	n->due = as_now(env, s) + AS_ANSWER_NS;
+	n->rec.hello_ns = s->hello_ns ? s->hello_ns : s->now;
 	n->rec.client_ack = s->pkt.ack;
 	n->server_seq = s->pkt.ack;
 	n->server_next = s->pkt.ack;

@@ -34,15 +34,12 @@ AS_INLINE void as_on_accept(const struct as_scratch *s, struct as_flow *f, int c
 	as_unlock(&f->lock);
 }
 
-/* Move on what comes next of one side, if no hole is before what was seen. */
+/* Something of the flow that as_advance() shall know, and no hello. */
 AS_INLINE void as_on_bytes(const struct as_scratch *s, struct as_flow *f, int client)
 {
-	__u32 *next = client ? &f->client_next : &f->server_next;
-
 	as_lock(&f->lock);
-	if (as_is_open(f, &s->pkt.key) && as_in_window(s->seen_from, *next) &&
-	    as_in_window(*next, s->seen_end))
-		*next = s->seen_end;
+	if (as_is_open(f, &s->pkt.key))
+		as_advance(s, f, client);
 	as_unlock(&f->lock);
 }
 
@@ -62,12 +59,12 @@ AS_INLINE __u32 as_on_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, struct
 			as_count(env, AS_ERR_OUT_OF_WINDOW);
 		return 0;
 	}
-	if (as_is_followed(&f->rec)) /* as_follow() sees to it */
+	if (as_is_followed(&f->rec)) /* as_follow_flow() sees to it */
 		return 0;
 	s->end_flags = client ? AS_F_END_CLIENT : 0;
-	as_on_bytes(s, f, client);
 	if (s->rec.begin == AS_BEGIN_SERVER_HELLO && !client)
 		return as_on_server_hello(env, s, hook, f);
+	as_on_bytes(s, f, client);
 	if (s->rec.begin == AS_BEGIN_ALERT && as_alert_ends(&s->rec))
 		end = as_on_alert(env, s, f, client);
 	return end ? end : as_on_flags(s, f, client);
@@ -143,8 +140,20 @@ AS_INLINE int as_meet(AS_ENV *env, struct as_scratch *s, struct as_flow *f)
 	return err == AS_SPLIT ? 0 : -err;
 }
 
+/* A segment of a flow of which only the records are awaited. Returns AS_FOLLOWED. */
+AS_INLINE int as_on_followed(AS_ENV *env, struct as_scratch *s, __u32 hook, struct as_flow *f)
+{
+	int client = as_from_client(f, &s->pkt);
+
+	if (as_plausible(f, &s->pkt, client))
+		as_follow_flow(env, s, hook, f, client);
+	else if (s->pkt.flags & (AS_TCP_RST | AS_TCP_FIN))
+		as_count(env, AS_ERR_OUT_OF_WINDOW);
+	return AS_FOLLOWED;
+}
+
 /* A packet that passed the gate: what is it to the flow of its tuple? Returns AS_WAIT when it
- * may be a piece of a hello, else AS_ALONE or minus the counter of why its hello is lost. */
+ * may be a piece of a hello, else another of enum as_got or minus the counter of why its hello is lost. */
 AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 {
 	struct as_scratch *s = as_scratch(env, hook);
@@ -153,6 +162,7 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 
 	if (!s)
 		return AS_ALONE;
+	s->now = 0;
 	s->heads.ready = 0;
 	s->seen_from = s->pkt.seq;
 	s->seen_end = s->pkt.seq + s->pkt.payload_len;
@@ -161,14 +171,14 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 		as_skip_ahead(env, s);
 	as_set_gap(s, f);
 	if (f && as_is_followed(&f->rec) && !f->next_known &&
-	    s->rec.begin != AS_BEGIN_CLIENT_HELLO) {
-		s->rec.begin = AS_BEGIN_OTHER; /* no hello is awaited: see as_follow() */
-		return AS_ALONE;
+	    s->rec.begin != AS_BEGIN_CLIENT_HELLO) { /* no hello is awaited */
+		s->rec.begin = AS_BEGIN_OTHER;
+		return s->pkt.flags & AS_TCP_SYN ? AS_ALONE : as_on_followed(env, s, hook, f);
 	}
 	err = as_meet(env, s, f);
 	if (f && s->random_known && s->relation == AS_NEW && !s->whole) {
 		/* Another connection's, in pieces: the old numbers do not hold for them. */
-		as_close(env, f, &s->pkt.key, s->hash, AS_END_REUSED, 0, 0);
+		as_close(env, f, &s->pkt.key, s->hash, AS_END_REUSED, 0, as_now(env, s), 0);
 		f = 0;
 		s->in_flow = 0;
 	}
@@ -226,8 +236,14 @@ AS_INLINE __u32 as_on_piece(struct as_scratch *s, struct as_flow *f, int got)
 	return as_on_flags(s, f, client);
 }
 
+/* Are there bytes behind the ClientHello at hand? */
+AS_INLINE int as_is_more(const struct as_scratch *s)
+{
+	return s->heads.ready || s->hello_end != s->pkt.seq + s->pkt.payload_len;
+}
+
 /* What follows for the flow of the packet's tuple; @got: as_look() and those after it say.
- * Returns 0. */
+ * Returns not 0 when the flow goes on and may have more in the packet. */
 AS_STAGE int as_settle(AS_ENV *env, __u32 hook, int got)
 {
 	struct as_scratch *s = as_scratch(env, hook);
@@ -237,7 +253,7 @@ AS_STAGE int as_settle(AS_ENV *env, __u32 hook, int got)
 
 	if (!s)
 		return 0;
-	f = as_flow_find(env, &s->pkt.key);
+	f = s->in_flow ? as_flow_find(env, &s->pkt.key) : 0;
 	s->end_flags = 0;
 	if (got == AS_ALONE && as_is_hello(s) && !s->whole) /* a part of one that was read before */
 		s->rec.begin = AS_BEGIN_OTHER;
@@ -255,13 +271,13 @@ AS_STAGE int as_settle(AS_ENV *env, __u32 hook, int got)
 							   : as_on_piece(s, f, got);
 	}
 	if (f && end)
-		as_close(env, f, &s->pkt.key, s->hash, end, s->end_flags, 0);
+		as_close(env, f, &s->pkt.key, s->hash, end, s->end_flags, as_now(env, s), 0);
 	if (hello)
 		as_on_client_hello(env, s, hook, end ? 0 : f, (int)s->relation);
 	else if (!f && (got == AS_ALONE || got == AS_MESSAGE) &&
 		 s->rec.begin == AS_BEGIN_SERVER_HELLO)
 		as_orphan(env, s, hook);
-	return 0;
+	return hello ? as_is_more(s) : f && !end;
 }
 
 /* A packet that passed the gate; it is in scratch. Returns 0. */
@@ -279,9 +295,8 @@ AS_STAGE int as_on_gated(AS_ENV *env, __u32 hook)
 		got = as_read_slot(env, hook);
 	if (got == AS_HELLO)
 		got = as_unpack(env, hook);
-	if (got != AS_DONE)
-		as_settle(env, hook, got);
-	as_follow(env, hook);
+	if (got != AS_FOLLOWED && (got == AS_DONE || as_settle(env, hook, got)))
+		as_follow(env, hook);
 	return 0;
 }
 
@@ -305,7 +320,7 @@ AS_INLINE int as_is_early(struct as_gate *g, __u32 hash, const struct as_packet 
 		g->mark = mark | AS_MARK_LEFT;
 		g->next = p->seq;
 	}
-	is = g->mark;
+	is = AS_FRESH(g->mark); /* before what is raised ahead of taking it away */
 	if ((is & ~AS_MARK_LEFT) != mark || !p->payload_len)
 		return 0;
 	ahead = p->seq - g->next;
@@ -340,11 +355,11 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, struct as_sc
 	if (!gate)
 		return;
 	early = (__u32)as_is_early(gate, hash, p, rec.begin);
-	if (!gate->count && !gate->slots && !early && !as_may_open(rec.begin))
+	if (!AS_FRESH(gate->count) && !AS_FRESH(gate->slots) && !early && !as_may_open(rec.begin))
 		return;
 	s->rec = rec;
 	s->hash = hash;
-	s->slots = gate->slots > 0;
+	s->slots = AS_FRESH(gate->slots) > 0;
 	s->gap_known = early;
 	s->gap_seq = gate->next;
 	as_on_gated(env, hook);
@@ -400,9 +415,8 @@ AS_INLINE void as_on_frame(AS_ENV *env, const struct as_frame *fr, struct as_scr
 
 /* Was the flow closed long ago? Its delete failed then: on some kernels the table's bucket
  * can be busy. Nobody holds a flow for a second between close and delete. */
-AS_INLINE int as_is_dead(AS_ENV *env, struct as_flow *f, const struct as_due *due)
+AS_INLINE int as_is_dead(struct as_flow *f, const struct as_due *due, __u64 now)
 {
-	__u64 now = as_time(env);
 	int dead;
 
 	as_lock(&f->lock);
@@ -416,12 +430,13 @@ AS_INLINE int as_is_dead(AS_ENV *env, struct as_flow *f, const struct as_due *du
 AS_INLINE void as_expire(AS_ENV *env, const struct as_due *due)
 {
 	struct as_flow *f = as_flow_find(env, &due->key);
+	__u64 now = as_time(env);
 
-	if (f && as_is_dead(env, f, due))
+	if (f && as_is_dead(f, due, now))
 		as_flow_del(env, &due->key); /* as_close() did all the rest */
 	else if (f)
 		as_close(env, f, &due->key, as_tuple_hash(&due->key, as_seed(env)), due->end,
-			 due->end == AS_END_TIMEOUT && due->due > as_time(env) ? AS_F_PRESSURE : 0,
+			 due->end == AS_END_TIMEOUT && due->due > now ? AS_F_PRESSURE : 0, now,
 			 due->due);
 }
 

@@ -33,6 +33,7 @@ AS_STAGE int as_read_heads(AS_ENV *env, __u32 hook, int flat)
 {
 	struct as_scratch *s = as_scratch(env, hook);
 	const struct as_slot *t = 0;
+	struct as_frame frame = {};
 
 	if (!s)
 		return 0;
@@ -41,7 +42,8 @@ AS_STAGE int as_read_heads(AS_ENV *env, __u32 hook, int flat)
 		if (!t)
 			return 0;
 	}
-	as_walk_heads(env, t, &s->heads);
+	as_frame(env, &frame);
+	as_walk_heads(env, &frame, t, &s->heads);
 	return 0;
 }
 
@@ -155,20 +157,14 @@ AS_INLINE int as_is_of(const struct as_scratch *s, const struct as_flow *f, int 
 	return as_plausible(f, &s->pkt, client);
 }
 
-/* Whatever else the packet was to its flow: read the record headers in it, and end the flow
- * when enough of them were seen. Returns 0. */
-AS_STAGE int as_follow(AS_ENV *env, __u32 hook)
+/* Read the record headers in a packet of the flow @f, and end the flow when enough of them were
+ * seen. */
+AS_INLINE void as_follow_flow(AS_ENV *env, struct as_scratch *s, __u32 hook, struct as_flow *f,
+			      int client)
 {
-	struct as_scratch *s = as_scratch(env, hook);
-	struct as_flow *f = s ? as_flow_find(env, &s->pkt.key) : 0;
 	__u32 end = 0, flags;
-	int client, pressed;
+	int pressed;
 
-	if (!s || !f)
-		return 0;
-	client = as_from_client(f, &s->pkt);
-	if (!as_is_of(s, f, client))
-		return 0;
 	if (!s->heads.ready) {
 		as_set_heads(s, client ? &f->client_side : &f->server_side);
 		as_read_heads(env, hook, 0);
@@ -181,11 +177,25 @@ AS_STAGE int as_follow(AS_ENV *env, __u32 hook)
 	}
 	as_unlock(&f->lock);
 	if (!end)
-		return 0;
+		return;
 	flags = end != AS_END_RECORDS && client ? AS_F_END_CLIENT : 0;
 	if (end == AS_END_RECORDS && pressed)
 		flags |= AS_F_PRESSURE;
-	as_close(env, f, &s->pkt.key, s->hash, end, flags, 0);
+	as_close(env, f, &s->pkt.key, s->hash, end, flags, as_now(env, s), 0);
+}
+
+/* Whatever else the packet was to its flow: see as_follow_flow(). Returns 0. */
+AS_STAGE int as_follow(AS_ENV *env, __u32 hook)
+{
+	struct as_scratch *s = as_scratch(env, hook);
+	struct as_flow *f = s ? as_flow_find(env, &s->pkt.key) : 0;
+	int client;
+
+	if (!s || !f)
+		return 0;
+	client = as_from_client(f, &s->pkt);
+	if (as_is_of(s, f, client))
+		as_follow_flow(env, s, hook, f, client);
 	return 0;
 }
 

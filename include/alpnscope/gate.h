@@ -57,9 +57,13 @@ AS_INLINE int as_may_begin(const __u8 *b)
 AS_INLINE int as_is_quiet(AS_ENV *env, __u32 hash)
 {
 	const struct as_gate *gate = as_gate(env, hash);
+	__u32 mark;
 
-	return gate && !AS_RAW64(&gate->count) && /* nor gate->slots */
-	       (!gate->mark || (gate->mark ^ hash) & AS_MARK_TUPLE);
+	if (!gate)
+		return 0;
+	mark = AS_FRESH(gate->mark); /* first: whoever takes it away has raised `slots` before */
+	return (!mark || (mark ^ hash) & AS_MARK_TUPLE) &&
+	       !*(const volatile __u64 *)&gate->count; /* nor gate->slots */
 }
 
 /* The hash of the connection whose IP header, of @ip_len bytes, is at @ip, with the ports behind. */

@@ -81,10 +81,14 @@ AS_INLINE int as_note_head(struct as_heads *h)
 	return !h->alert;
 }
 
-/* Read one header, from slot @t or, if that is 0, the frame. Returns not 0 when another may
+/* Read one header, from slot @t or, if that is 0, the frame @fr. Returns not 0 when another may
  * follow. */
-AS_INLINE int as_next_head(AS_ENV *env, const struct as_slot *t, struct as_heads *h)
+AS_INLINE int as_next_head(AS_ENV *env, const struct as_frame *fr, const struct as_slot *t,
+			   struct as_heads *h)
 {
+	__u8 copy[AS_HEAD_LEN];
+	const __u8 *b;
+
 	__u32 at = AS_FRESH(h->at), part = AS_FRESH(h->part), off = AS_FRESH(h->off) + at, n, has;
 
 	if (at >= AS_FRESH(h->len) || part >= AS_HEAD_LEN)
@@ -98,6 +102,11 @@ AS_INLINE int as_next_head(AS_ENV *env, const struct as_slot *t, struct as_heads
 	if (t) {
 		as_barrier(off);
 		as_move(h->head + part, t->at + (off & (AS_STREAM_MAX - 1)), n + 1);
+	} else if (n + 1 == AS_HEAD_LEN) { /* nearly always; a copy of variable size takes longer */
+		b = as_view(fr, off, AS_HEAD_LEN, copy);
+		if (!b)
+			return 0;
+		AS_MEMCPY(h->head, b, AS_HEAD_LEN);
 	} else if (as_load(env, off, h->head + part, n + 1)) {
 		return 0;
 	}
@@ -117,7 +126,8 @@ AS_INLINE int as_next_head(AS_ENV *env, const struct as_slot *t, struct as_heads
 }
 
 /* Read the headers that h->place, had, head, off and len tell of. */
-AS_INLINE void as_walk_heads(AS_ENV *env, const struct as_slot *t, struct as_heads *h)
+AS_INLINE void as_walk_heads(AS_ENV *env, const struct as_frame *fr, const struct as_slot *t,
+			     struct as_heads *h)
 {
 	AS_FRESH(h->part) = h->had;
 	AS_FRESH(h->at) = 0;
@@ -125,7 +135,7 @@ AS_INLINE void as_walk_heads(AS_ENV *env, const struct as_slot *t, struct as_hea
 	h->broken = 0;
 	h->alert = 0;
 	for (__u32 i = 0; i < AS_HEADS_MAX; i++)
-		if (!as_next_head(env, t, h))
+		if (!as_next_head(env, fr, t, h))
 			break;
 }
 

@@ -74,16 +74,30 @@ AS_INLINE __u32 as_word(const struct as_bytes *b, __u32 at)
 	return at < AS_HELLO_MAX ? (__u32)b->at[at] << 8 | b->at[at + 1] : 0;
 }
 
+/* @n bytes (8 at the most) at @at as they stand in memory, zeros behind them. */
+AS_INLINE __u64 as_eight(const struct as_bytes *b, __u32 at, __u32 n)
+{
+#ifdef __bpf__
+	as_barrier(at);
+	return at < AS_HELLO_MAX ? AS_RAW64(b->at + at) & as_widen((1ULL << n) - 1) : 0;
+#else
+	__u64 bytes = 0;
+
+	AS_MEMCPY(&bytes, b->at + at, n);
+	return bytes;
+#endif
+}
+
 /* Keep the session id of @n bytes that stands at @at. */
 AS_INLINE void as_session_id(const struct as_bytes *b, __u32 at, __u32 n, struct as_hello *h)
 {
-	AS_MEMSET(h->session_id, 0, AS_SESSION_ID_MAX);
 	AS_FRESH(h->at) = at;
 	AS_FRESH(h->n) = n;
-	for (__u32 i = 0; i < AS_SESSION_ID_MAX; i++) {
-		if (i >= AS_FRESH(h->n))
-			break;
-		h->session_id[i] = (__u8)as_byte(b, AS_FRESH(h->at) + i);
+	for (__u32 i = 0; i < AS_SESSION_ID_MAX / 8; i++) {
+		__u32 from = as_min(n, 8 * i);
+		__u64 bytes = as_eight(b, at + from, as_min(n - from, 8));
+
+		AS_MEMCPY(h->session_id + 8 * i, &bytes, 8);
 	}
 }
 
@@ -151,7 +165,7 @@ AS_INLINE void as_copy_names(__u8 *to, const struct as_bytes *b, __u32 at, __u32
 	(void)len;
 	as_barrier(at);
 	if (at < AS_HELLO_MAX)
-		AS_MEMCPY(to, b->at + at, AS_ALPN_MAX);
+		as_copy(to, b->at + at, AS_ALPN_MAX);
 #else
 	AS_MEMCPY(to, b->at + at, len);
 #endif
@@ -284,6 +298,15 @@ AS_INLINE int as_client_extensions(const struct as_bytes *b, struct as_hello *h,
 	return 0;
 }
 
+/* Is @number, not 0, one of four 16-bit numbers in network order? */
+AS_INLINE int as_is_among(__u64 four, __u16 number)
+{
+	const __u64 ones = 0x0001000100010001ULL;
+	__u64 x = four ^ AS_NET16(number) * ones; /* where it stands is 0 */
+
+	return !!((x - ones) & ~x & ones << 15);
+}
+
 /* Step over the cipher suites at h->at; 0, or the counter of what is wrong. */
 AS_INLINE int as_client_suites(const struct as_bytes *b, struct as_hello *h,
 			       struct as_handshake *hs)
@@ -299,10 +322,13 @@ AS_INLINE int as_client_suites(const struct as_bytes *b, struct as_hello *h,
 		return AS_ERR_FIELD;
 	AS_FRESH(h->n) = n;
 	AS_FRESH(h->at) = at + 2;
-	for (__u32 i = 0; i < AS_SUITES_WALK; i++) {
-		if (2 * i >= AS_FRESH(h->n))
+	for (__u32 i = 0; i < AS_SUITES_WALK / 4; i++) {
+		__u32 ahead = AS_FRESH(h->n) - 8 * i;
+
+		if (8 * i >= AS_FRESH(h->n))
 			break;
-		if (as_word(b, AS_FRESH(h->at) + 2 * i) == AS_CIPHER_FALLBACK_SCSV)
+		if (as_is_among(as_eight(b, AS_FRESH(h->at) + 8 * i, as_min(ahead, 8)),
+				AS_CIPHER_FALLBACK_SCSV))
 			hs->flags |= AS_F_FALLBACK_SCSV;
 	}
 	AS_FRESH(h->at) += AS_FRESH(h->n);
@@ -325,7 +351,7 @@ AS_INLINE int as_client_hello(const struct as_bytes *b, struct as_hello *h, stru
 	if (len < at + 1)
 		return AS_ERR_HELLO_OVERRUN;
 	hs->client_version = (__u16)as_word(b, AS_HS_HLEN);
-	AS_MEMCPY(hs->client_random, b->at + AS_HS_HLEN + 2, AS_RANDOM_LEN);
+	as_copy(hs->client_random, b->at + AS_HS_HLEN + 2, AS_RANDOM_LEN);
 	n = as_byte(b, at);
 	if (n > AS_SESSION_ID_MAX)
 		return AS_ERR_FIELD;
@@ -389,7 +415,7 @@ AS_INLINE int as_server_hello(const struct as_bytes *b, struct as_hello *h, stru
 	if (len < at + 2)
 		return AS_ERR_HELLO_OVERRUN;
 	a->version = (__u16)as_word(b, AS_HS_HLEN);
-	AS_MEMCPY(a->random, b->at + AS_HS_HLEN + 2, AS_RANDOM_LEN);
+	as_copy(a->random, b->at + AS_HS_HLEN + 2, AS_RANDOM_LEN);
 	a->retry = (__u32)as_is_retry(a->random);
 	if (AS_FRESH(a->version) <= AS_TLS12) {
 		n = as_byte(b, at);

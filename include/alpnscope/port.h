@@ -14,7 +14,6 @@
  *   const __u64 *as_seed(AS_ENV *env)              AS_SEEDS secrets of the tuple hash
  *   void  as_count(AS_ENV *env, __u32 counter)     add 1, see counters.h
  *   struct as_gate *as_gate(AS_ENV *env, __u32 hash)
- *   struct as_recent *as_recent(AS_ENV *env, __u32 hash)
  *   struct as_scratch *as_scratch(AS_ENV *env, __u32 hook)
  *   struct as_slot *as_slot(AS_ENV *env, __u32 number)  any number: it is cut to fit
  *   void as_move(void *dst, const void *src, __u32 len)  1..256 bytes of engine memory
@@ -93,6 +92,17 @@
 #define AS_RAW32(p) AS_RAW(__u32, p)
 #define AS_RAW64(p) AS_RAW(__u64, p)
 #endif
+
+/* Copy @n bytes of engine memory, a constant and divisible by 8, at any alignment. */
+AS_INLINE void as_copy(__u8 *to, const __u8 *from, __u32 n)
+{
+#ifdef __bpf__
+	for (__u32 i = 0; i < n / 8; i++)
+		((__u64 *)to)[i] = ((const __u64 *)from)[i];
+#else
+	AS_MEMCPY(to, from, n);
+#endif
+}
 
 /* A 16-bit number in network order. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

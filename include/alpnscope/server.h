@@ -46,7 +46,7 @@ AS_INLINE void as_set_answer(struct as_handshake *hs, const struct as_answer *a,
 	hs->selected_len = a->selected_len;
 	as_barrier(at);
 	if (at <= AS_NAMES_MAX - AS_ALPN_MAX)
-		AS_MEMCPY(hs->names + at, a->selected, AS_ALPN_MAX);
+		as_copy(hs->names + at, a->selected, AS_ALPN_MAX);
 }
 
 /* The client's session id came back, and it is not empty. */
@@ -55,6 +55,15 @@ AS_INLINE int as_session_echoed(const __u8 *client, const __u8 *server)
 	return as_random_equal(client, server) &&
 	       (as_random8(client) | as_random8(client + 8) | as_random8(client + 16) |
 		as_random8(client + 24));
+}
+
+/* Move on what comes next of one side, if no hole is before what was seen. Under the flow's lock. */
+AS_INLINE void as_advance(const struct as_scratch *s, struct as_flow *f, int client)
+{
+	__u32 *next = client ? &f->client_next : &f->server_next;
+
+	if (as_in_window(s->seen_from, *next) && as_in_window(*next, s->seen_end))
+		*next = s->seen_end;
 }
 
 /* The server's records begin behind its hello. Under the flow's lock. */
@@ -73,7 +82,7 @@ AS_INLINE void as_begin_flight(struct as_flow *f, const struct as_scratch *s, __
 AS_INLINE __u32 as_on_server_hello(AS_ENV *env, struct as_scratch *s, __u32 hook, struct as_flow *f)
 {
 	const struct as_answer *a = &s->answer;
-	__u64 now = as_time(env);
+	__u64 now = as_now(env, s);
 	int goes_on = 0;
 
 	if (as_read_server_hello(env, hook)) {
@@ -82,6 +91,7 @@ AS_INLINE __u32 as_on_server_hello(AS_ENV *env, struct as_scratch *s, __u32 hook
 	}
 	as_lock(&f->lock);
 	if (as_is_open(f, &s->pkt.key)) {
+		as_advance(s, f, 0);
 		if (a->retry) {
 			f->rec.flags |= AS_F_RETRY;
 		} else if (!(f->rec.flags & AS_F_SERVER_HELLO)) {
@@ -103,11 +113,11 @@ AS_INLINE __u32 as_on_server_hello(AS_ENV *env, struct as_scratch *s, __u32 hook
 /* A ServerHello whose ClientHello was not seen: a record in a ledger of its own. */
 AS_INLINE void as_orphan(AS_ENV *env, struct as_scratch *s, __u32 hook)
 {
-	struct as_recent *recent = as_recent(env, s->hash);
+	struct as_gate *gate = as_gate(env, s->hash);
 	struct as_handshake *hs = &s->flow.rec;
 	int err = as_read_server_hello(env, hook);
 
-	if (!err && recent && recent->server == as_identity(s->answer.random))
+	if (!err && gate && gate->server == as_identity(s->answer.random))
 		return; /* of a handshake that was reported */
 	if (!err && s->answer.retry)
 		return; /* the hello that follows begins a flow */
@@ -121,13 +131,13 @@ AS_INLINE void as_orphan(AS_ENV *env, struct as_scratch *s, __u32 hook)
 	hs->kind = AS_KIND_ORPHAN;
 	hs->end = AS_END_SERVER_HELLO;
 	hs->ifindex = as_ifindex(env);
-	hs->end_ns = as_time(env);
+	hs->end_ns = as_now(env, s);
 	hs->hello_ns = s->hello_ns ? s->hello_ns : hs->end_ns;
 	as_set_ends(hs, &s->pkt, 0);
 	as_set_answer(hs, &s->answer, hs->end_ns);
 	hs->flags |= s->hello_flags | (s->pkt.tunnel ? AS_F_TUNNEL : 0);
-	if (recent)
-		recent->server = as_identity(s->answer.random);
+	if (gate)
+		gate->server = as_identity(s->answer.random);
 	as_submit(env, hs, AS_ORPHAN_RECORDS, AS_ORPHAN_LOST_RING_FULL);
 }
 

@@ -35,6 +35,7 @@ enum as_hook { AS_INGRESS, AS_EGRESS, AS_HOOKS };
  *                         which it ends
  * @hello_flags: AS_F_* that it brings along
  * @hello_ns: when its first segment came
+ * @now: as_time() of the packet at hand, 0 before as_now()
  * @gap_known, @gap_seq: where the sender's next bytes are expected, and more can follow
  * @seen_from, @seen_end: sequence numbers of what was seen without a hole, by a slot too
  * @base, @probe: the slot: sequence number of its first byte, place from the hash on
@@ -67,6 +68,7 @@ struct as_scratch {
 	__u32 relation;
 	__u32 again;
 	__u64 hello_ns;
+	__u64 now;
 	__u8 random[2 * AS_RANDOM_LEN];
 	struct as_heads heads;
 	struct as_walk walk;
@@ -86,7 +88,6 @@ AS_INLINE struct as_slot *as_slot(AS_ENV *env, __u32 number);
 AS_INLINE void as_stir(AS_ENV *env);
 AS_INLINE void as_redue(AS_ENV *env, struct as_flow *f);
 AS_INLINE int as_pressed(AS_ENV *env);
-AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash);
 AS_INLINE struct as_scratch *as_scratch(AS_ENV *env, __u32 hook);
 AS_INLINE struct as_flow *as_flow_find(AS_ENV *env, const struct as_tuple *key);
 AS_INLINE int as_flow_add(AS_ENV *env, const struct as_tuple *key, const struct as_flow *flow);
@@ -95,6 +96,14 @@ AS_INLINE void as_lock(AS_LOCK *lock);
 AS_INLINE void as_unlock(AS_LOCK *lock);
 AS_INLINE int as_emit(AS_ENV *env, const struct as_handshake *hs, __u32 size);
 AS_INLINE void as_owner(AS_ENV *env, struct as_owner *owner);
+
+/* The time of the packet at hand: the clock is read once for each, for that takes long. */
+AS_INLINE __u64 as_now(AS_ENV *env, struct as_scratch *s)
+{
+	if (!s->now)
+		s->now = as_time(env);
+	return s->now;
+}
 
 /* Is b at most AS_WINDOW after a, on the circle of sequence numbers? */
 AS_INLINE int as_in_window(__u32 a, __u32 b)
@@ -110,7 +119,7 @@ AS_INLINE __u64 as_random8(const __u8 *random)
 	return v;
 }
 
-/* What `recent` keeps of a random: never 0, which is an empty place. */
+/* What a gate keeps of a random: never 0, which is an empty place. */
 AS_INLINE __u64 as_identity(const __u8 *random)
 {
 	return as_random8(random) | 1;
@@ -196,13 +205,12 @@ AS_INLINE void as_end_flights(struct as_flow *f)
  * as_close - end a flow and hand over its record: the only place where one dies.
  * @key, @hash: what it was looked up by
  * @end: enum as_end; @end_flags: AS_F_* that go with it
+ * @now: as_time()
  * @due: 0, or end it only if it is still the flow that was due then
  */
 AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *key, __u32 hash,
-			__u32 end, __u32 end_flags, __u64 due)
+			__u32 end, __u32 end_flags, __u64 now, __u64 due)
 {
-	__u64 now = as_time(env);
-	struct as_recent *recent;
 	struct as_gate *gate;
 	int mine;
 
@@ -220,13 +228,12 @@ AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *k
 		return;
 	/* CLOSED and not yet deleted: nobody else writes to it. */
 	as_submit(env, &f->rec, AS_RECORDS, AS_LOST_RING_FULL);
-	recent = as_recent(env, hash);
-	if (recent) {
-		recent->client = as_identity(f->rec.client_random);
-		recent->server = as_identity(f->rec.server_random);
+	gate = as_gate(env, hash);
+	if (gate) {
+		gate->client = as_identity(f->rec.client_random);
+		gate->server = as_identity(f->rec.server_random);
 	}
 	as_flow_del(env, key);
-	gate = as_gate(env, hash);
 	if (gate)
 		as_add(&gate->count, -1);
 }

@@ -10,8 +10,6 @@
 
 #undef AS_GATES
 #define AS_GATES 64
-#undef AS_RECENTS
-#define AS_RECENTS 64
 #undef AS_SLOTS_DEFAULT
 #define AS_SLOTS_DEFAULT 8
 

@@ -49,7 +49,6 @@ struct native {
 	struct entry *waiting, *answered;
 	uint64_t counters[AS_COUNTER_COUNT];
 	struct as_gate gates[AS_GATES];
-	struct as_recent recents[AS_RECENTS];
 	struct as_scratch scratch;
 	uint64_t swept; /* when the slots were last looked through */
 	bool stirred; /* one may be taken */
@@ -99,11 +98,6 @@ AS_INLINE void as_count(AS_ENV *env, __u32 counter)
 AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash)
 {
 	return &((struct native *)env)->gates[hash & (AS_GATES - 1)];
-}
-
-AS_INLINE struct as_recent *as_recent(AS_ENV *env, __u32 hash)
-{
-	return &((struct native *)env)->recents[hash & (AS_RECENTS - 1)];
 }
 
 AS_INLINE struct as_slot *as_slot(AS_ENV *env, __u32 number)
