@@ -21,7 +21,8 @@ AS_INLINE int as_relate(const struct as_scratch *s, struct as_flow *f)
 	int is = AS_RACE;
 
 	as_lock(&f->lock);
-	if (as_tuple_equal(&f->key, &s->pkt.key) && f->state != AS_INIT) {
+	if (as_tuple_equal(&f->key, &s->pkt.key)) {
+		/* AS_INIT too: all 32 bytes are not equal by chance */
 		if (as_random_equal(hs->client_random, s->random))
 			/* RFC 8446 section 4.1.2: after a retry, the same random again */
 			is = (hs->flags & (AS_F_RETRY | AS_F_SERVER_HELLO)) == AS_F_RETRY &&
@@ -145,8 +146,9 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 		n->rec.flags |= AS_F_CLIENT_FIN;
 	AS_MEMCPY(n->session_id, s->hello.session_id, AS_SESSION_ID_MAX);
 	as_owner(env, &n->rec.client);
-	as_unmark(gate, s->hash);
 	as_add(&gate->count, 1); /* raised first: the answer may come by before the insert */
+	as_order();
+	as_unmark(gate, s->hash);
 	rc = as_flow_add(env, &n->key, n);
 	f = as_flow_find(env, &n->key);
 	if (!rc && f) {

@@ -98,6 +98,17 @@ AS_INLINE void as_set_gap(struct as_scratch *s, const struct as_flow *f)
 	}
 }
 
+/* May there be a slot that it has a piece for? To be asked behind as_set_gap(): what another CPU put
+ * into a slot moves on where the next bytes are expected, and then nothing but the slot tells that
+ * they belong to a hello. */
+AS_INLINE void as_set_slots(AS_ENV *env, struct as_scratch *s)
+{
+	const struct as_gate *gate = as_gate(env, s->hash);
+
+	as_order();
+	s->slots = gate && gate->slots > 0;
+}
+
 /* Is it one that can belong to the flow? */
 AS_INLINE int as_is_due(const struct as_scratch *s, const struct as_flow *f)
 {
@@ -170,6 +181,7 @@ AS_STAGE int as_look(AS_ENV *env, __u32 hook)
 	if (f || s->rec.begin == AS_BEGIN_EMPTY || s->rec.begin == AS_BEGIN_PROXY)
 		as_skip_ahead(env, s);
 	as_set_gap(s, f);
+	as_set_slots(env, s);
 	if (f && as_is_followed(&f->rec) && !f->next_known &&
 	    s->rec.begin != AS_BEGIN_CLIENT_HELLO) { /* no hello is awaited */
 		s->rec.begin = AS_BEGIN_OTHER;
@@ -355,11 +367,11 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, struct as_sc
 	if (!gate)
 		return;
 	early = (__u32)as_is_early(gate, hash, p, rec.begin);
-	if (!AS_FRESH(gate->count) && !AS_FRESH(gate->slots) && !early && !as_may_open(rec.begin))
+	as_order(); /* as in as_is_quiet() */
+	if (!gate->count && !gate->slots && !early && !as_may_open(rec.begin))
 		return;
 	s->rec = rec;
 	s->hash = hash;
-	s->slots = AS_FRESH(gate->slots) > 0;
 	s->gap_known = early;
 	s->gap_seq = gate->next;
 	as_on_gated(env, hook);

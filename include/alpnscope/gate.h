@@ -23,6 +23,13 @@
 AS_INLINE const __u64 *as_seed(AS_ENV *env);
 AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash);
 
+/* What goes before it in the program is read or written before what follows: the compiler keeps to
+ * it, and x86 then does. */
+AS_INLINE void as_order(void)
+{
+	__asm__ volatile("" ::: "memory");
+}
+
 /* Take this tuple's mark away: its hello is being collected, or was read. */
 AS_INLINE void as_unmark(struct as_gate *g, __u32 hash)
 {
@@ -53,7 +60,9 @@ AS_INLINE int as_may_begin(const __u8 *b)
 	return as_is_proxy(b);
 }
 
-/* Is nothing in progress on tuples with this hash, and no client's first segment awaited? */
+/* Is nothing in progress on tuples with this hash, and no client's first segment awaited? The mark
+ * is read first: another CPU raises a counter before it takes the mark away, so that one of them
+ * is seen. */
 AS_INLINE int as_is_quiet(AS_ENV *env, __u32 hash)
 {
 	const struct as_gate *gate = as_gate(env, hash);
@@ -61,9 +70,10 @@ AS_INLINE int as_is_quiet(AS_ENV *env, __u32 hash)
 
 	if (!gate)
 		return 0;
-	mark = AS_FRESH(gate->mark); /* first: whoever takes it away has raised `slots` before */
+	mark = AS_FRESH(gate->mark);
+	as_order();
 	return (!mark || (mark ^ hash) & AS_MARK_TUPLE) &&
-	       !*(const volatile __u64 *)&gate->count; /* nor gate->slots */
+	       !AS_RAW64(&gate->count); /* nor gate->slots */
 }
 
 /* The hash of the connection whose IP header, of @ip_len bytes, is at @ip, with the ports behind. */

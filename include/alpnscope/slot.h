@@ -145,7 +145,7 @@ AS_INLINE int as_slot_try(AS_ENV *env, const struct as_scratch *s, struct as_slo
 		t->cut = 0;
 		t->since = now;
 		t->empty = 1;
-		__asm__ volatile("" ::: "memory"); /* as_slot_find() looks without the lock */
+		as_order(); /* as_slot_find() looks without the lock */
 		t->taken = 1;
 	} else if (as_slot_is(t, s, 0)) {
 		is = 2;
@@ -205,15 +205,18 @@ AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 hook)
 	for (__u32 i = 0; i < 2 * AS_SLOT_PROBES; i++) {
 		is = as_slot_probe(env, hook, i);
 		if (is == 1) {
+			as_order();
 			as_unmark(gate, s->hash); /* only now: till then a piece is early */
 			as_stir(env);
 			return i % AS_SLOT_PROBES + 1;
 		}
-		if (is == 2)
-			break;
+		if (is == 2) { /* if it is free again by now, its hello was read: see as_merge() */
+			as_add(&gate->slots, -1);
+			return i % AS_SLOT_PROBES + 1;
+		}
 	}
 	as_add(&gate->slots, -1);
-	return is ? (__u32)as_slot_find(env, hook, 0) : 0;
+	return 0;
 }
 
 #endif
