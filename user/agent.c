@@ -15,12 +15,14 @@
 #include "agent_serve.h"
 #include "alpnscope.skel.h"
 #include "finding.h"
+#include "limit.h"
 #include "log.h"
 #include "program.h"
 #include "ready.h"
 
 #define ERROR_MAX 512
 #define STORM_MS 5
+#define FILES_WANTED 16384 /* two for an interface, up to two for each place that --library asks */
 
 /* ---- what the parts call ---- */
 
@@ -127,7 +129,8 @@ static int observe(struct agent *a, const struct netif_link *link)
 	if (!err) {
 		attach_describe(a->attach, link->index, how);
 		log_verbose("%s %s by %s", target.tap ? "tapping" : "observing", link->name, how);
-	} else if (err == -EPROTONOSUPPORT && !a->opt->interfaces && !target.tap) {
+	} else if (err == -ENODEV || /* gone again: the next message says so */
+		   (err == -EPROTONOSUPPORT && !a->opt->interfaces && !target.tap)) {
 		log_verbose("%s", error);
 	} else {
 		log_error("%s", error);
@@ -248,6 +251,7 @@ static int start_kernel(struct agent *a)
 
 static int start(struct agent *a, bool daemon)
 {
+	limit_files(FILES_WANTED);
 	a->loop = loop_new();
 	if (!a->loop)
 		return agent_fail(strerror(errno));
@@ -280,6 +284,7 @@ static void finish(struct agent *a)
 		;
 	if (a->pipe.merge)
 		pipeline_end(&a->pipe);
+	output_end(&a->out);
 	textfile_end(a->textfile);
 	if (a->ready && a->opt->fail_on_fallback) {
 		uint64_t counter[AS_COUNTER_COUNT];
@@ -306,7 +311,27 @@ static void finish(struct agent *a)
 	loop_free(a->loop);
 	if (a->signals >= 0)
 		close(a->signals);
-	buf_free(&a->out.line);
+	output_free(&a->out);
+}
+
+static void on_stdout(void *arg, uint32_t ready)
+{
+	struct agent *a = arg;
+
+	(void)ready;
+	output_go_on(&a->out);
+}
+
+/* When stdout has not taken all, come back as soon as it takes more. */
+static void follow_stdout(struct agent *a)
+{
+	bool waits = output_waits(&a->out);
+
+	if (waits && !a->stdout_waits)
+		a->stdout_waits = !loop_add(a->loop, STDOUT_FILENO, EPOLLOUT, on_stdout, a);
+	else if (!waits && a->stdout_waits)
+		loop_remove(a->loop, STDOUT_FILENO);
+	a->stdout_waits = waits && a->stdout_waits;
 }
 
 /* Is the work done? A daemon whose stdout is lost goes on for its metrics. */
@@ -351,6 +376,7 @@ int agent_run(const struct options *opt, bool daemon, struct report *report)
 	a.out = (struct output){.form = opt->form,
 				.filter = opt->filter,
 				.limit = opt->count,
+				.live = true,
 				.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
 	a.pipe = (struct pipeline){.report = report,
 				   .ifname = ifname,
@@ -363,8 +389,10 @@ int agent_run(const struct options *opt, bool daemon, struct report *report)
 	ready_say(opt, a.attach, a.netif, daemon ? http_address(a.http) : NULL,
 		  a.web && web_now(a.web)->has_tls);
 	output_header(&a.out);
-	while (!is_done(&a))
+	while (!is_done(&a)) {
+		follow_stdout(&a);
 		turn(&a);
+	}
 	rc = EXIT_OK;
 out:
 	finish(&a);
