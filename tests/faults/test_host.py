@@ -342,7 +342,7 @@ def scrapes(agent):
 
 def files():
     """Few descriptors, with 100 connections to the web server on top"""
-    for limit in (32, 40, 48, 64):
+    for limit in faults.full((24, 32, 64), (24, 32, 40, 48, 64)):
         result = few_files(limit)
         faults.row(f"{limit} descriptors", f"RLIMIT_NOFILE {limit}, 100 connections to /metrics",
                    "nothing observed" if "exact" in result else "it does not start", result)
@@ -358,6 +358,8 @@ def memory_group(mib):
         except OSError:
             continue
         try:
+            if not os.path.exists(f"{path}/{name}"):  # no such controller, or no cgroup at all
+                raise OSError
             with open(f"{path}/{name}", "w") as f:
                 f.write(str(mib << 20))
             return path
