@@ -314,26 +314,6 @@ static void finish(struct agent *a)
 	output_free(&a->out);
 }
 
-static void on_stdout(void *arg, uint32_t ready)
-{
-	struct agent *a = arg;
-
-	(void)ready;
-	output_go_on(&a->out);
-}
-
-/* When stdout has not taken all, come back as soon as it takes more. */
-static void follow_stdout(struct agent *a)
-{
-	bool waits = output_waits(&a->out);
-
-	if (waits && !a->stdout_waits)
-		a->stdout_waits = !loop_add(a->loop, STDOUT_FILENO, EPOLLOUT, on_stdout, a);
-	else if (!waits && a->stdout_waits)
-		loop_remove(a->loop, STDOUT_FILENO);
-	a->stdout_waits = waits && a->stdout_waits;
-}
-
 /* Is the work done? A daemon whose stdout is lost goes on for its metrics. */
 static bool is_done(struct agent *a)
 {
@@ -390,7 +370,7 @@ int agent_run(const struct options *opt, bool daemon, struct report *report)
 		  a.web && web_now(a.web)->has_tls);
 	output_header(&a.out);
 	while (!is_done(&a)) {
-		follow_stdout(&a);
+		agent_follow_stdout(&a);
 		turn(&a);
 	}
 	rc = EXIT_OK;

@@ -33,6 +33,7 @@ scratch = tempfile.TemporaryDirectory(prefix="alpnscope-")
 host = net.host
 made = frames.Frames(net.V4)
 numbers = iter(range(1 << 30))
+baseline = {}  # p99 without a flood, of each agent
 
 
 class Flood:
@@ -99,9 +100,13 @@ def one_event():
 
 def flooded(kind, to_socket, secure, what):
     before = faults.own_memory(agent.process.pid)
-    for _ in range(TRIES):
-        quiet, _, _ = p99(agent)
+    for attempt in range(TRIES):
+        if attempt or agent.process.pid not in baseline or faults.FULL:
+            baseline[agent.process.pid], _, _ = p99(agent)
+        quiet = baseline[agent.process.pid]
+        begin = time.monotonic()
         loud, memory, count = p99(agent, lambda: Flood(kind, agent.socket if to_socket else PORT))
+        took = time.monotonic() - begin
         if loud <= SLOWER * quiet:
             break
     begin = time.monotonic()
@@ -112,7 +117,7 @@ def flooded(kind, to_socket, secure, what):
     tap.equal(loud <= SLOWER * quiet, True, f"p99 {1e3 * loud:.1f} ms, without {1e3 * quiet:.1f}")
     tap.equal(memory - before <= MEMORY_KIB, True, f"KiB of memory more: {memory - before}")
     tap.equal(again < AGAIN_S, True, f"seconds until a scrape works again: {again}")
-    faults.row(what, f"{faults.number(count)} in {SAMPLES / RATE:.0f} s, at "
+    faults.row(what, f"{faults.number(count)} in {took:.1f} s, at "
                f"{'the unix socket' if to_socket else 'https' if secure else 'http'}",
                "nothing observed", f"p99 from packet to event {1e3 * loud:.1f} ms, without it "
                f"{1e3 * quiet:.1f}; {(memory - before) / 1024:+.1f} MiB; scrape again after "
