@@ -143,8 +143,8 @@ def downs():
         tap.equal(len(events), requests, "events of the requests")
         lost = metrics.sum("alpnscope_lost_total")
         agent.stop()
-    faults.row("interface down, up, MTU", f"{faults.full(3, 15)} times down and up, MTU 1280, 9000, "
-               f"1500, on the interface of {requests} requests", f"{lost:.0f} hellos lost; "
+    faults.row("interface down, up, MTU", f"{faults.full(3, 15)} times down and up, MTU 1280, "
+               f"9000, 1500, on the interface of {requests} requests", f"{lost:.0f} hellos lost; "
                f"{len(events)} events of {requests}", f"requests go on within {took:.1f} s (TCP)")
 
 
@@ -169,7 +169,8 @@ def loop():
         grown = faults.own_memory(pid) - memory
         tap.equal(grown <= GROWTH_KIB, True, f"KiB of memory more: {grown}")
         tap.equal("cannot attach" in agent.stderr(), False, agent.stderr())
-    faults.row("interfaces come and go", f"{LOOP} veth pairs made, up, removed in a loop", "nothing",
+    faults.row("interfaces come and go", f"{LOOP} veth pairs made, up, removed in a loop",
+               "nothing",
                f"descriptors as before ({fds}), memory {grown:+d} KiB")
 
 
@@ -196,8 +197,8 @@ def at_once():
             batch.flush()
             host.ip("-batch", batch.name)
         until_attached(agent, count, "removed")
-    faults.row("many interfaces", f"{2 * AT_ONCE} made in {made:.1f} s, soft limit of 64 descriptors",
-               "nothing", f"all observed {took:.1f} s after the last")
+    faults.row("many interfaces", f"{2 * AT_ONCE} made in {made:.1f} s, soft limit of 64 "
+               "descriptors", "nothing", f"all observed {took:.1f} s after the last")
 
 
 # ---- others' programs ----
@@ -281,8 +282,9 @@ def redirects(hook, redirect, theirs_first):
         inner.close()
         outer.close()
     faults.row("another's redirect", f"{redirect.__name__.replace('_', ' ')}, attached "
-               f"{'before' if theirs_first else 'after'} ours ({hook}), takes all packets", "nothing: "
-               "3 handshakes, 3 events", "theirs stays attached and works, with ours and after it")
+               f"{'before' if theirs_first else 'after'} ours ({hook}), takes all packets",
+               "nothing: 3 handshakes, 3 events",
+               "theirs stays attached and works, with ours and after it")
 
 
 def each(text, hook, redirect, theirs_first):

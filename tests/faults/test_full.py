@@ -63,7 +63,7 @@ class Bench(loss.Rig):
         return count, took
 
     def exact(self, version="1.2", split=False):
-        """A real handshake, alone, is one record and no loss; seconds from its end to the record."""
+        """A real handshake, alone, is one record and no loss; seconds from its end to that."""
         before = self.sums(self.drained())
         if split:
             self.split()
@@ -253,9 +253,9 @@ def slots_full():
     faults.row("reassembly slots full", f"{faults.number(HALF_HELLOS)} half hellos at once into "
                f"{SLOTS} slots ({used:.0f} taken), then {faults.number(ATTACK_RATE)}/s for "
                f"{ATTACK_SECONDS} s", lost_text(count["lost"], sent) + "; requests: 0",
-               f"{tried + 1 - missed:.0f} of {tried + 1} split hellos meanwhile were read, the first 60 ms "
-               f"after the burst; empty {free:.1f} s after the last; the next split one exact, "
-               f"shown in {1e3 * took:.0f} ms")
+               f"{tried + 1 - missed:.0f} of {tried + 1} split hellos meanwhile read, the "
+               f"first 60 ms after the burst; empty {free:.1f} s after the last; the next split "
+               f"one exact, shown in {1e3 * took:.0f} ms")
 
 
 tap.run([ring_full, flow_table_full, slots_full])

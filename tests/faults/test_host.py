@@ -305,8 +305,8 @@ def clock_stepped():
                 tap.equal(9 < took < 12, True, f"seconds until it was given up: {took}")
             counted(agent, 4)
             agent.stop()
-    faults.row("clock stepped", "CLOCK_REALTIME +1 h, -1 h, +1 year (of the agent alone, by a preloaded "
-               "library: the machine's clock is everybody's)", "nothing",
+    faults.row("clock stepped", "CLOCK_REALTIME +1 h, -1 h, +1 year (of the agent alone, by a "
+               "preloaded library: the machine's clock is everybody's)", "nothing",
                "@timestamp follows with the next event; durations and deadlines are of the "
                "monotonic clock")
 

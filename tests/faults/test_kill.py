@@ -159,8 +159,9 @@ def kill():
     counts = dict.fromkeys(WHEN, 0)
     with tempfile.TemporaryDirectory(prefix="alpnscope-") as directory:
         life = Life(directory)
-        with faults.Traffic(net.client, net.V4, server.port) as traffic, contextlib.ExitStack() as x:
-            x.callback(lambda: life.process.poll() is None and life.kill())
+        with faults.Traffic(net.client, net.V4, server.port) as traffic, \
+                contextlib.ExitStack() as stack:
+            stack.callback(lambda: life.process.poll() is None and life.kill())
             took = measure(life)
             for i in range(ROUNDS):
                 when = WHEN[i % len(WHEN)]

@@ -21,7 +21,7 @@ from agent import PORT, Agent, Metrics, check_ledgers
 from net import Pair
 
 CONNECTIONS = faults.full(300, 1000)
-SAMPLES, RATE = faults.full(100, 2000), 200
+SAMPLES, RATE = faults.full(100, 1000), 200
 SLOWER = 2  # times the baseline's p99
 TRIES = 3  # the machine has other things to do
 MEMORY_KIB = 16 << 10
