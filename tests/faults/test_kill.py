@@ -20,7 +20,7 @@ import tcx
 from agent import BINARY, PORT, attachments, http_get
 from net import Pair, sh
 
-ROUNDS = faults.full(10, 100)
+ROUNDS = int(os.environ.get("FAULTS_ROUNDS", faults.full(10, 100)))
 SEED = int(os.environ.get("FAULTS_SEED", time.time()))
 WHEN = ("start", "traffic", "end")
 OURS = {"ingress": ["alpnscope_in"], "egress": ["alpnscope_out"]}
