@@ -40,7 +40,7 @@ def say(data):
 
 
 def slow():
-    """Many connections at once, each with a byte now and then of a request that has no end."""
+    """Many connections at once, each with some bytes now and then of a request that has no end."""
     held, text = [], b"GET /metrics HTTP/1.1\r\nHost: a\r\nX: " if "/" not in TO else b"watch "
     for n in range(CONNECTIONS):
         s = socket.socket(socket.AF_UNIX if "/" in TO else socket.AF_INET)
@@ -52,8 +52,8 @@ def slow():
         for entry in held:
             s, at = entry
             try:
-                s.send(text[at:at + 1] or b"x")
-                entry[1] += 1
+                s.send(text[at:at + 8] or b"x")
+                entry[1] += 8
             except OSError:
                 pass
         time.sleep(0.2)
