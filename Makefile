@@ -44,6 +44,8 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 PROG := $(patsubst tests/prog/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/test_*.c))
 DOC = $(DESTDIR)$(PREFIX)/share/doc/alpnscope
 LIVE := $(wildcard tests/live/test_*.py)
+FAULTS := $(wildcard tests/faults/test_*.py)
+FAULT_TOOLS := $(BUILD)/bench/storm
 KERNELS := tests/kernels/test_kernels.py
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c)) $(BUILD)/fuzz/seeds
 FUZZ_OBJ := $(MODULES:%=$(BUILD)/fuzz/%.o)
@@ -173,9 +175,15 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/bench/modules.a Makefile | $(BENCH_SK
 tests: all $(UNIT) $(PROG) $(FUZZ) $(BUILD)/tests/differ ## build the test programs, run none
 
 test: test-deps ## install what the tests need, run every test (root for all of them)
-	+@$(MAKE) -s --no-print-directory tests
+	+@$(MAKE) -s --no-print-directory tests $(FAULT_TOOLS)
 	@tests/run --timeout 600 $(UNIT) $(PROG) $(BUILD)/tests/differ tests/fuzz/test_fuzz.py \
-		tests/corpus/test_corpus.py tests/corpus/test_tls13.py $(LIVE) $(KERNELS)
+		tests/corpus/test_corpus.py tests/corpus/test_tls13.py $(LIVE) $(FAULTS) $(KERNELS)
+
+test-faults: test-deps ## what may befall the agent, in full, and the table of it (root, some minutes)
+	+@$(MAKE) -s --no-print-directory all $(FAULT_TOOLS)
+	@rm -f $(BUILD)/faults.tsv
+	@FAULTS_FULL=1 FAULTS_TABLE=$(abspath $(BUILD))/faults.tsv tests/run --timeout 900 $(FAULTS); \
+		status=$$?; python3 tests/faults/table.py $(BUILD)/faults.tsv; exit $$status
 
 test-kernels: deps kernels ## the agent on Debian 11 to 13's kernels and the newest, in QEMU
 	@tests/run --timeout 600 $(KERNELS)
@@ -249,6 +257,6 @@ clean: ## remove build/, the tests' servers too
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-.PHONY: all tests test test-deps bench test-kernels kernels fuzz fuzz-keep differ run deps install uninstall clean help
+.PHONY: all tests test test-deps bench test-kernels test-faults kernels fuzz fuzz-keep differ run deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -15,6 +15,7 @@
 #include "agent_serve.h"
 #include "alpnscope.skel.h"
 #include "finding.h"
+#include "limit.h"
 #include "log.h"
 #include "program.h"
 #include "ready.h"
@@ -23,6 +24,7 @@
 #define PAUSE_MS 20 /* between two looks at the ring while records come */
 #define STORM_MS 5 /* and in a storm: STORM_MIN of them at once */
 #define STORM_MIN 512
+#define FILES_WANTED 16384 /* two for an interface, up to two for each place that --library asks */
 
 /* ---- what the parts call ---- */
 
@@ -128,7 +130,8 @@ static int observe(struct agent *a, const struct netif_link *link)
 	if (!err) {
 		attach_describe(a->attach, link->index, how);
 		log_verbose("%s %s by %s", target.tap ? "tapping" : "observing", link->name, how);
-	} else if (err == -EPROTONOSUPPORT && !a->opt->interfaces && !target.tap) {
+	} else if (err == -ENODEV || /* gone again: the next message says so */
+		   (err == -EPROTONOSUPPORT && !a->opt->interfaces && !target.tap)) {
 		log_verbose("%s", error);
 	} else {
 		log_error("%s", error);
@@ -249,6 +252,7 @@ static int start_kernel(struct agent *a)
 
 static int start(struct agent *a, bool daemon)
 {
+	limit_files(FILES_WANTED);
 	a->loop = loop_new();
 	if (!a->loop)
 		return agent_fail(strerror(errno));
@@ -281,6 +285,7 @@ static void finish(struct agent *a)
 		;
 	if (a->pipe.merge)
 		pipeline_end(&a->pipe);
+	output_end(&a->out);
 	textfile_end(a->textfile);
 	if (a->ready && a->opt->fail_on_fallback) {
 		uint64_t counter[AS_COUNTER_COUNT];
@@ -307,7 +312,7 @@ static void finish(struct agent *a)
 	loop_free(a->loop);
 	if (a->signals >= 0)
 		close(a->signals);
-	buf_free(&a->out.line);
+	output_free(&a->out);
 }
 
 /* Is the work done? A daemon whose stdout is lost goes on for its metrics. */
@@ -360,6 +365,7 @@ int agent_run(const struct options *opt, bool daemon, struct report *report)
 	a.out = (struct output){.form = opt->form,
 				.filter = opt->filter,
 				.limit = opt->count,
+				.live = true,
 				.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR")};
 	a.pipe = (struct pipeline){.report = report,
 				   .ifname = ifname,
@@ -372,8 +378,10 @@ int agent_run(const struct options *opt, bool daemon, struct report *report)
 	ready_say(opt, a.attach, a.netif, daemon ? http_address(a.http) : NULL,
 		  a.web && web_now(a.web)->has_tls);
 	output_header(&a.out);
-	while (!is_done(&a))
+	while (!is_done(&a)) {
+		agent_follow_stdout(&a);
 		turn(&a);
+	}
 	rc = EXIT_OK;
 out:
 	finish(&a);

@@ -43,6 +43,7 @@ struct agent {
 	int ticker;
 	bool ready, stop;
 	bool ticking;
+	bool stdout_waits; /* the loop looks after it */
 };
 
 /** agent_take_ring - take what the kernel has handed over, in part if it is much: events_read(). */

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 #include <bpf/libbpf.h>
 
 #include "log.h"
@@ -146,4 +148,23 @@ int agent_textfile(struct agent *a)
 	a->textfile =
 		textfile_start(a->loop, a->opt->textfile, on_textfile, a, error, sizeof(error));
 	return a->textfile ? 0 : agent_fail(error);
+}
+
+static void on_stdout(void *arg, uint32_t ready)
+{
+	struct agent *a = arg;
+
+	(void)ready;
+	output_go_on(&a->out);
+}
+
+void agent_follow_stdout(struct agent *a)
+{
+	bool waits = output_waits(&a->out);
+
+	if (waits && !a->stdout_waits)
+		a->stdout_waits = !loop_add(a->loop, STDOUT_FILENO, EPOLLOUT, on_stdout, a);
+	else if (!waits && a->stdout_waits)
+		loop_remove(a->loop, STDOUT_FILENO);
+	a->stdout_waits = waits && a->stdout_waits;
 }

@@ -11,4 +11,8 @@ int agent_serve(struct agent *a);
 /** agent_textfile - --textfile, if it was given. 0, or -1 with the error said. */
 int agent_textfile(struct agent *a);
 
+/** agent_follow_stdout - when stdout has not taken all, come back as soon as it takes more; to be
+ * called before each wait. */
+void agent_follow_stdout(struct agent *a);
+
 #endif

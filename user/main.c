@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "log.h"
@@ -43,8 +45,22 @@ static int call(int argc, char **argv)
 	return EXIT_USAGE;
 }
 
+/* Who is started with a closed stdin, stdout or stderr would get its number for the next file, and
+ * write into that. What cannot be written fails, as it should. */
+static void hold_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	hold_standard();
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;

@@ -36,7 +36,7 @@ def pin(cpu):
 class Rig:
     """An agent in a namespace of its own, where programs listen at the ports of the storm."""
 
-    def __init__(self):
+    def __init__(self, *args, output=subprocess.DEVNULL):
         self.host, self.peer = net.Namespace("storm"), net.Namespace("peer")
         net.connect(self.host, DEVICE, self.peer, DEVICE)
         self.host.address(DEVICE, "192.0.2.1/24")
@@ -47,8 +47,8 @@ class Rig:
         with open(path, "wb") as err:
             self.agent = self.host.spawn(
                 [live.BINARY, "run", "-i", DEVICE, "--hook", "xdp", "--web.listen-address",
-                 f"127.0.0.1:{live.PORT}", "--socket", os.path.join(self.scratch.name, "socket")],
-                stdout=subprocess.DEVNULL, stderr=err, preexec_fn=pin(1))
+                 f"127.0.0.1:{live.PORT}", "--socket", os.path.join(self.scratch.name, "socket"),
+                 *args], stdout=output, stderr=err, preexec_fn=pin(1))
         try:
             tap.wait_for(self.is_ready, "the agent to be ready", 30)
         except AssertionError:

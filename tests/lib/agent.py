@@ -104,9 +104,9 @@ def attachments(namespace):
 
 class Agent:
     """`alpnscope run` in a namespace, ready for traffic when the constructor returns.
-    interface: None for no -i."""
+    interface: None for no -i. wrap: the beginning of a command line that ends in executing it."""
 
-    def __init__(self, namespace, *args, interface="any", output="json"):
+    def __init__(self, namespace, *args, interface="any", output="json", wrap=()):
         self.namespace = namespace
         self._scratch = tempfile.TemporaryDirectory(prefix="alpnscope-")
         self.dir = self._scratch.name
@@ -117,7 +117,7 @@ class Agent:
         self._mark = 0
         self.before = attachments(namespace)
         which = ["-i", interface] if interface else []
-        argv = [BINARY, "run", *which, "-o", output, "--web.listen-address",
+        argv = [*wrap, BINARY, "run", *which, "-o", output, "--web.listen-address",
                 f"127.0.0.1:{PORT}", "--socket", self.socket, *args]
         with open(self.events_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self.process = namespace.spawn(argv, stdout=out, stderr=err)

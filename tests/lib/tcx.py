@@ -17,6 +17,7 @@ NEXT, PASS = -1, 0  # what a program returns: go on with the next one, or end th
 BEFORE, AFTER = 1 << 3, 1 << 4  # BPF_F_*: without a relative program, head and tail
 _PROG_LOAD, _GET_FD_BY_ID, _GET_INFO, _QUERY, _LINK_CREATE = 5, 13, 15, 16, 28
 _SCHED_CLS = 3  # enum bpf_prog_type
+_REDIRECT = 23  # enum bpf_func_id
 _COUNT_MAX = 64  # BPF_MPROG_MAX
 _syscall = ctypes.CDLL(None, use_errno=True).syscall
 _NUMBER = {"x86_64": 321, "aarch64": 280}
@@ -89,15 +90,21 @@ def show(namespace):
 
 
 class Program:
-    """A program that returns `verdict` for every packet, attached to one side of a device."""
+    """A program that returns `verdict` for every packet, attached to one side of a device; or,
+    with @redirect, sends it out of the device with that ifindex."""
 
-    def __init__(self, namespace, device, side, verdict, where=BEFORE):
-        # r0 = verdict; exit
-        code = ctypes.create_string_buffer(struct.pack("=BBhiBBhi", 0xb7, 0, 0, verdict,
-                                                       0x95, 0, 0, 0), 16)
+    def __init__(self, namespace, device, side, verdict, where=BEFORE, redirect=None):
+        steps = [(0xb7, 0, verdict)]  # r0 = verdict
+        if redirect is not None:  # r1 = ifindex; r2 = 0; r0 = bpf_redirect(r1, r2)
+            steps = [(0xb7, 1, redirect), (0xb7, 2, 0), (0x85, 0, _REDIRECT)]
+        steps.append((0x95, 0, 0))  # exit
+        code = b"".join(struct.pack("=BBhi", op, register, 0, value)
+                        for op, register, value in steps)
+        code = ctypes.create_string_buffer(code, len(code))
         license_ = ctypes.create_string_buffer(b"GPL")
-        program = _bpf(_PROG_LOAD, _attr("IIQQIIQII16s", _SCHED_CLS, 2, ctypes.addressof(code),
-                                         ctypes.addressof(license_), 0, 0, 0, 0, 0, b"foreign"))
+        program = _bpf(_PROG_LOAD, _attr(
+            "IIQQIIQII16s", _SCHED_CLS, len(steps), ctypes.addressof(code),
+            ctypes.addressof(license_), 0, 0, 0, 0, 0, b"foreign"))
         try:
             self.id = _info(program)[0]
             with namespace.enter():

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent_socket.h"
@@ -247,6 +248,29 @@ static void test_seventeenth_reader(void **state)
 	run(f);
 }
 
+/* Who asks nothing keeps others out for a second at the most. */
+static void test_silent_readers_make_way(void **state)
+{
+	const struct timespec while_ = {.tv_sec = CONTROL_ASK_MS / 1000, .tv_nsec = 50000000};
+	struct fixture *f = *state;
+	int fd[CONTROL_WATCHERS_MAX], late;
+
+	fd[0] = reader(f, "watch output=json\n");
+	for (int i = 1; i < CONTROL_WATCHERS_MAX; i++)
+		fd[i] = reader(f, "watch");
+	nanosleep(&while_, NULL);
+	late = reader(f, "watch output=json\n");
+	assert_drained(late, "", false);
+	assert_drained(fd[0], "", false); /* it has asked */
+	for (int i = 1; i < CONTROL_WATCHERS_MAX; i++) {
+		assert_drained(fd[i], "", true);
+		close(fd[i]);
+	}
+	close(fd[0]);
+	close(late);
+	run(f);
+}
+
 /* Read to the end of what the agent holds; count events and events told as missed. */
 static void catch_up(struct fixture *f, int fd, const char *notice, size_t *shown,
 		     unsigned long *missed)
@@ -357,6 +381,7 @@ int main(void)
 		WITH_AGENT(test_bad_requests),
 		WITH_AGENT(test_endless_request),
 		WITH_AGENT(test_seventeenth_reader),
+		WITH_AGENT(test_silent_readers_make_way),
 		WITH_AGENT(test_slow_reader_of_columns),
 		WITH_AGENT(test_slow_reader_of_json),
 		WITH_AGENT(test_notice_for_people),

@@ -319,6 +319,20 @@ static void more_than_there_is_room_for(void **state)
 	service_free(book);
 }
 
+/* An agent that was killed while it wrote leaves a part of a file. */
+static void what_was_not_finished_goes(void **state)
+{
+	struct service_book *book = service_new(10);
+	struct state *s;
+
+	(void)state;
+	write_file(STATE_FILE ".new", "x", 1);
+	s = open_dir(book);
+	assert_int_equal(each_file(NULL, NULL), 1); /* the lock */
+	state_close(s);
+	service_free(book);
+}
+
 static void a_file_that_is_no_file_ends_the_start(void **state)
 {
 	struct service_book *book = service_new(10);
@@ -344,6 +358,7 @@ int main(void)
 		TEST(each_damaged_file_has_its_own_name),
 		cmocka_unit_test(every_prefix_is_a_part),
 		cmocka_unit_test(more_than_there_is_room_for),
+		TEST(what_was_not_finished_goes),
 		TEST(a_file_that_is_no_file_ends_the_start),
 	};
 

@@ -2,10 +2,14 @@
 #include "http.h"
 
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
 
 #include "listen.h"
 
@@ -23,6 +27,21 @@ struct http {
 	int epoll;
 	int timer;
 	bool closed; /* a connection ended since on_ready began */
+	struct peer *peers;
+};
+
+/**
+ * struct peer - one connection.
+ * @web: its terms, NULL without TLS
+ * @since: when it came, or had its last answer, ms
+ * @asked: it has sent a whole request, and waits for us
+ */
+struct peer {
+	struct peer *next;
+	struct web_config *web;
+	int fd;
+	uint64_t since;
+	bool asked;
 };
 
 /* One request; it is what libmicrohttpd keeps for us with it. */
@@ -164,6 +183,80 @@ static enum web_answer authorize(const struct http *http, struct request *reques
 	return request->answer;
 }
 
+/* ---- who keeps others out ---- */
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Has it left, and nothing to read behind? */
+static bool has_left(const struct peer *p)
+{
+	struct pollfd fd = {.fd = p->fd, .events = POLLRDHUP};
+	int unread = 0;
+
+	return poll(&fd, 1, 0) > 0 && !ioctl(p->fd, FIONREAD, &unread) && !unread;
+}
+
+/* libmicrohttpd (0.9.75) keeps who leaves in the midst of a header until it has been idle for long,
+ * and who sends a byte now and then for ever. */
+static void turn_out(const struct http *http)
+{
+	uint64_t now = now_ms();
+
+	for (const struct peer *p = http->peers; p; p = p->next)
+		if (!p->asked && (now - p->since >= IDLE_SECONDS * 1000 || has_left(p)))
+			shutdown(p->fd, SHUT_RDWR);
+}
+
+static struct peer *peer_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+static void set_asked(struct MHD_Connection *connection, bool asked)
+{
+	struct peer *p = peer_of(connection);
+
+	if (!p)
+		return;
+	p->asked = asked;
+	p->since = now_ms();
+}
+
+static struct peer *peer_add(struct http *http, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct peer *p = info ? calloc(1, sizeof(*p)) : NULL;
+
+	if (!p)
+		return NULL;
+	*p = (struct peer){.next = http->peers, .fd = info->connect_fd, .since = now_ms()};
+	http->peers = p;
+	return p;
+}
+
+static void peer_remove(struct http *http, struct peer *p)
+{
+	struct peer **at = &http->peers;
+
+	while (*at && *at != p)
+		at = &(*at)->next;
+	if (!*at)
+		return;
+	*at = p->next;
+	web_config_put(p->web);
+	free(p);
+}
+
 /* ---- libmicrohttpd calls ---- */
 
 static enum MHD_Result begin(const struct http *http, struct MHD_Connection *connection,
@@ -175,6 +268,7 @@ static enum MHD_Result begin(const struct http *http, struct MHD_Connection *con
 		return MHD_NO;
 	*request = (struct request){.http = http, .connection = connection, .answer = WEB_WAIT};
 	*state = request;
+	set_asked(connection, true);
 	return MHD_YES;
 }
 
@@ -226,26 +320,26 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **st
 			 enum MHD_RequestTerminationCode why)
 {
 	(void)arg;
-	(void)connection;
 	(void)why;
+	set_asked(connection, false);
 	free(*state);
 	*state = NULL;
 }
 
 /* Each connection has the terms of its own time, and keeps them to its end. A session without
  * credentials, should there be no memory, comes to nothing: see web_tls_nothing(). */
-static void begin_tls(const struct http *http, struct MHD_Connection *connection, void **state)
+static void begin_tls(const struct http *http, struct MHD_Connection *connection, struct peer *p)
 {
 	struct web_config *web = http->config.web ? web_now(http->config.web) : NULL;
 	const union MHD_ConnectionInfo *info;
 
-	if (!web || !web->has_tls)
+	if (!p || !web || !web->has_tls)
 		return;
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	if (!info || web_tls_session(&web->tls, info->tls_session))
 		return;
 	web->refs++;
-	*state = web;
+	p->web = web;
 }
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **state,
@@ -254,11 +348,12 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
 	struct http *http = arg;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		begin_tls(http, connection, state);
+		*state = peer_add(http, connection);
+		begin_tls(http, connection, *state);
 		return;
 	}
 	http->closed = true;
-	web_config_put(*state);
+	peer_remove(http, *state);
 	*state = NULL;
 }
 
@@ -272,6 +367,7 @@ static void on_ready(void *arg, uint32_t events)
 	(void)events;
 	http->closed = false;
 	MHD_run(http->daemon);
+	turn_out(http);
 	if (MHD_get_timeout(http->daemon, &ms) != MHD_YES)
 		ms = 0;
 	else if (!ms)

@@ -22,6 +22,7 @@ struct events {
 	struct ring_buffer *ring;
 	events_fn fn;
 	void *arg;
+	int cpus; /* asked once: it takes a descriptor, and later there may be none */
 	unsigned int round;
 	bool came; /* something was read since the last tick */
 	uint64_t ended[64]; /* since the tick began, as bits by server random */
@@ -57,6 +58,12 @@ struct events *events_new(struct alpnscope_bpf *skel, events_fn fn, void *arg)
 	e->skel = skel;
 	e->fn = fn;
 	e->arg = arg;
+	e->cpus = libbpf_num_possible_cpus();
+	if (e->cpus <= 0) {
+		errno = -e->cpus;
+		free(e);
+		return NULL;
+	}
 	e->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), on_record, e, NULL);
 	if (!e->ring) {
 		free(e);
@@ -265,15 +272,14 @@ uint32_t events_reassembly(struct events *e)
 
 void events_counters(const struct events *e, uint64_t *counter)
 {
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t value[cpus > 0 ? cpus : 1];
+	uint64_t value[e->cpus];
 
 	for (uint32_t id = 0; id < AS_COUNTER_COUNT; id++) {
 		counter[id] = 0;
 		if (bpf_map__lookup_elem(e->skel->maps.counters, &id, sizeof(id), value,
 					 sizeof(value), 0))
 			continue;
-		for (int cpu = 0; cpu < cpus; cpu++)
+		for (int cpu = 0; cpu < e->cpus; cpu++)
 			counter[id] += value[cpu];
 	}
 }

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "log.h"
@@ -16,7 +15,6 @@
 #define SOON_NS (20 * MS)
 #define AGAIN_NS (1000 * MS)
 #define QUEUE 1024 /* processes that wait for a look; beyond, all are looked at */
-#define FILES_WANTED 8192 /* file descriptors: up to two for each place in each file */
 
 struct waiting {
 	uint32_t pid;
@@ -169,16 +167,6 @@ static void on_attached(void *arg, unsigned int number)
 	answers_new_file(l->answers, number);
 }
 
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= FILES_WANTED)
-		return;
-	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int start_timers(struct library *l)
 {
 	int err = loop_timer(l->loop, ALL_MS, on_all, l);
@@ -201,7 +189,6 @@ struct library *library_new(struct loop *loop, char *error, size_t size)
 	l->answers = answers_new(ANSWERS_MAX);
 	if (!l->answers)
 		goto out;
-	raise_limit();
 	l->programs = library_load(&words, error, size);
 	if (!l->programs)
 		goto out;

@@ -201,6 +201,7 @@ static int enter(struct state *s)
 	s->lock = openat(s->dir, LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	if (s->lock < 0 || flock(s->lock, LOCK_EX | LOCK_NB))
 		return -errno;
+	unlinkat(s->dir, NEW_FILE, 0); /* of one that was killed while it wrote */
 	return load(s);
 }
 

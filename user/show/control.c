@@ -18,6 +18,7 @@
 
 /*
  * One reader.
+ * @since: when it came, ms
  * @asked: its request was read
  * @last: close when all is sent
  * @mute: it has said all it will (a half-close); only its leaving counts
@@ -29,6 +30,7 @@ struct watcher {
 	struct control *control;
 	unsigned int slot;
 	int fd;
+	uint64_t since;
 	bool asked, last, mute;
 	uint32_t events;
 	size_t request_len;
@@ -217,14 +219,46 @@ static void on_watcher(void *arg, uint32_t events)
 			watcher_read(w);
 }
 
-static void watcher_add(struct control *c, int fd)
+static uint64_t now_ms(void)
 {
-	static const char full[] = "error: 16 readers are connected already: end one of them\n";
-	struct watcher *w = NULL;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static unsigned int free_slot(const struct control *c)
+{
 	unsigned int slot = 0;
 
 	while (slot < CONTROL_WATCHERS_MAX && c->watcher[slot])
 		slot++;
+	return slot;
+}
+
+/* Who does not say what it wants must not keep others out. */
+static void close_silent(struct control *c)
+{
+	uint64_t now = now_ms();
+
+	for (int i = 0; i < CONTROL_WATCHERS_MAX; i++) {
+		struct watcher *w = c->watcher[i];
+
+		if (w && !w->asked && now - w->since >= CONTROL_ASK_MS)
+			watcher_close(w);
+	}
+}
+
+static void watcher_add(struct control *c, int fd)
+{
+	static const char full[] = "error: 16 readers are connected already: end one of them\n";
+	struct watcher *w = NULL;
+	unsigned int slot = free_slot(c);
+
+	if (slot == CONTROL_WATCHERS_MAX) {
+		close_silent(c);
+		slot = free_slot(c);
+	}
 	if (slot == CONTROL_WATCHERS_MAX)
 		(void)!send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL);
 	else
@@ -236,6 +270,7 @@ static void watcher_add(struct control *c, int fd)
 	w->control = c;
 	w->slot = slot;
 	w->fd = fd;
+	w->since = now_ms();
 	w->events = EPOLLIN;
 	if (loop_add(c->loop, fd, EPOLLIN, on_watcher, w)) {
 		close(fd);

@@ -27,6 +27,7 @@
 #define CONTROL_PATH "/run/alpnscope/alpnscope.sock"
 #define CONTROL_REQUEST_MAX 4096 /* bytes, newline included */
 #define CONTROL_WATCHERS_MAX 16
+#define CONTROL_ASK_MS 1000 /* who has not asked by then makes way for another */
 #define CONTROL_BACKLOG_MAX (1U << 20) /* bytes that wait for one reader */
 
 struct control;
