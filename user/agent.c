@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "agent_parts.h"
+#include "agent_privilege.h"
 #include "agent_serve.h"
 #include "alpnscope.skel.h"
 #include "finding.h"
 #include "log.h"
+#include "privilege.h"
 #include "program.h"
 #include "ready.h"
 
@@ -266,6 +268,9 @@ static int start(struct agent *a, bool daemon)
 		if (timer < 0)
 			return agent_fail(strerror(-timer));
 	}
+	if (agent_privilege_drop(a->opt, a->attach))
+		return agent_fail("cannot give up capabilities that are no longer needed; does a "
+				  "seccomp filter forbid capset()? Allow it");
 	return 0;
 }
 
@@ -348,6 +353,7 @@ int agent_run(const struct options *opt, bool daemon, struct report *report)
 	struct agent a = {.opt = opt, .signals = -1, .daemon = daemon};
 	int rc = EXIT_ERROR;
 
+	privilege_fix();
 	a.out = (struct output){.form = opt->form,
 				.filter = opt->filter,
 				.limit = opt->count,

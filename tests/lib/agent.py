@@ -104,9 +104,9 @@ def attachments(namespace):
 
 class Agent:
     """`alpnscope run` in a namespace, ready for traffic when the constructor returns.
-    interface: None for no -i."""
+    interface: None for no -i. owner: whose its directory is, for one that is not root."""
 
-    def __init__(self, namespace, *args, interface="any", output="json"):
+    def __init__(self, namespace, *args, interface="any", output="json", owner=None):
         self.namespace = namespace
         self._scratch = tempfile.TemporaryDirectory(prefix="alpnscope-")
         self.dir = self._scratch.name
@@ -114,6 +114,9 @@ class Agent:
         self.stderr_path = os.path.join(self.dir, "stderr")
         self.socket = os.path.join(self.dir, "sock", "alpnscope.sock")
         os.mkdir(os.path.dirname(self.socket), 0o750)
+        if owner is not None:
+            os.chown(self.dir, owner, owner)
+            os.chown(os.path.dirname(self.socket), owner, owner)
         self._mark = 0
         self.before = attachments(namespace)
         which = ["-i", interface] if interface else []
