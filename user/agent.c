@@ -2,6 +2,7 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 
 #define ERROR_MAX 512
 #define STORM_MS 5
+#define LARGE (128 << 10) /* bytes: from here on memory of its own */
 
 /* ---- what the parts call ---- */
 
@@ -354,6 +356,9 @@ int agent_run(const struct options *opt, bool daemon, struct report *report)
 	int rc = EXIT_ERROR;
 
 	privilege_fix();
+	/* glibc would raise it with each buffer that is freed: pages and what waits for readers
+	 * then lie in the heap between small things, and memory stays taken that is free. */
+	mallopt(M_MMAP_THRESHOLD, LARGE);
 	a.out = (struct output){.form = opt->form,
 				.filter = opt->filter,
 				.limit = opt->count,
