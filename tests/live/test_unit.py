@@ -3,6 +3,7 @@
 """The systemd unit as `make install` puts it there: systemd takes it, and what it starts runs with
 the capabilities that it gives."""
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import net as netlib
 import privilege
 import servers
 import tap
+import tcx
 from clients import H2
 from net import Pair
 
@@ -93,6 +95,48 @@ def runs():
     tap.equal(netlib.stop(process), 0, "exit status after SIGTERM")
 
 
+def members(group):
+    """The system calls of one of systemd's groups, those of the groups in it too."""
+    program = shutil.which("systemd-analyze")
+    if not program:
+        raise tap.Skip("no systemd-analyze: install the package systemd")
+    found = set()
+    for line in netlib.sh(program, "syscall-filter", group).splitlines()[1:]:
+        name = line.strip()
+        if name.startswith("@"):
+            found |= members(name)
+        elif name and not name.startswith("#"):
+            found.add(name)
+    return found
+
+
+def system_calls():
+    """what an agent calls, from its start to its end, the unit's filter lets pass"""
+    if not shutil.which("strace"):
+        raise tap.Skip("no strace: install the package strace")
+    allowed = set()
+    for words in (value.split() for value in values("SystemCallFilter")):
+        less = words[0].startswith("~")
+        for word in words:
+            word = word.removeprefix("~")
+            some = members(word) if word.startswith("@") else {word}
+            allowed = allowed - some if less else allowed | some
+    called, log = set(), scratch.name + "/calls"
+    for hook in ("tcx", "clsact") if tcx.supported(pair.host) else ("clsact",):
+        argv = ["strace", "-f", "-qq", "-o", log, "--", PREFIX + "/bin/alpnscope", "run", "-i",
+                "eth0", "--socket", scratch.name + "/calls.sock", "--state-dir",
+                scratch.name + "/calls.state", "--hook", hook, "--duration", "3s"]
+        traced = pair.host.spawn(argv, stderr=subprocess.DEVNULL)
+        tap.wait_for(lambda: pair.host.listening(10035), "the agent to listen", 20)
+        truth = clients.python(pair.client, pair.V4, server.port, clients.name(), H2, "1.2")
+        tap.equal(truth.negotiated, "h2", truth.output)
+        pair.host.sh("curl", "-s", "-o", "/dev/null", "http://127.0.0.1:10035/metrics")
+        tap.equal(traced.wait(30), 0, "exit status")
+        called |= set(re.findall(r"^\d+ +(\w+)\(", netlib.read(log), re.M))
+    tap.equal("bpf" in called, True, "it called bpf()")
+    tap.equal(called - allowed, set(), "not allowed")
+
+
 pair = Pair()
 with servers.Nginx(pair.host, 8443) as server:
-    tap.run([verified, exposure, hardened, runs])
+    tap.run([verified, exposure, hardened, runs, system_calls])
