@@ -4,6 +4,7 @@
 VERSION := 0.1.0
 PREFIX ?= /usr/local
 DESTDIR ?=
+SYSCONFDIR ?= /etc
 BUILD := build
 ifeq ($(origin CC),default)
 CC := gcc
@@ -42,6 +43,7 @@ MODULES := $(patsubst %.c,%,$(notdir $(filter-out user/main.c user/cmd_%.c,$(SRC
 SAN_OBJ := $(MODULES:%=$(BUILD)/san/%.o)
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 PROG := $(patsubst tests/prog/%.c,$(BUILD)/tests/%,$(wildcard tests/prog/test_*.c))
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 DOC = $(DESTDIR)$(PREFIX)/share/doc/alpnscope
 LIVE := $(wildcard tests/live/test_*.py)
 FAULTS := $(wildcard tests/faults/test_*.py)
@@ -53,6 +55,7 @@ FUZZ_CC := clang-14
 # clang does not tell by a macro that it sanitizes, as gcc does.
 FUZZ_CFLAGS = $(CPPFLAGS) -D__SANITIZE_ADDRESS__=1 -Itests/lib -std=gnu11 $(WARN) $(SANITIZE)
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 600
 CASES ?= 10000000
 BENCH_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard tests/bench/*.c)))
 BENCH_SKEL := $(BUILD)/bench/empty.skel.h $(BUILD)/bench/feed.skel.h $(BUILD)/bench/storm.skel.h
@@ -210,6 +213,11 @@ bench: deps ## what the observer costs, into build/bench.json; BENCH="packet rea
 	+@$(MAKE) -s --no-print-directory all $(BENCH_TOOLS)
 	@python3 tests/bench/run $(if $(filter 1,$(BENCH_QUICK)),--quick) $(BENCH)
 
+soak: deps ## an agent under mixed real and hostile load for SOAK_SECONDS (600); root, make test-deps first
+	+@$(MAKE) -s --no-print-directory all
+	tests/testroot.sh
+	@SOAK_SECONDS=$(SOAK_SECONDS) python3 tests/soak/soak.py
+
 run: deps ## install what building needs, build, observe this host (root)
 	+@$(MAKE) -s --no-print-directory all
 	@$(BUILD)/alpnscope run
@@ -246,9 +254,14 @@ install: all ## install below DESTDIR PREFIX (default /usr/local)
 	install -m 0644 docs/runbook/*.md $(DOC)/docs/runbook
 	install -m 0644 deploy/prometheus/*.yml $(DOC)/deploy/prometheus
 	install -m 0644 deploy/grafana/*.json $(DOC)/deploy/grafana
+	install -d $(UNITS)
+	sed 's|/usr/local/|$(PREFIX)/|; s|/etc/|$(SYSCONFDIR)/|' deploy/systemd/alpnscope.service > $(UNITS)/alpnscope.service
+	chmod 0644 $(UNITS)/alpnscope.service
+	[ -e $(DESTDIR)$(SYSCONFDIR)/alpnscope/alpnscope.yml ] || \
+		install -D -m 0644 deploy/alpnscope.yml $(DESTDIR)$(SYSCONFDIR)/alpnscope/alpnscope.yml
 
-uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/alpnscope
+uninstall: ## remove what install put there, but for the configuration
+	rm -f $(DESTDIR)$(PREFIX)/bin/alpnscope $(UNITS)/alpnscope.service
 	rm -rf $(DOC)
 
 clean: ## remove build/, the tests' servers too
@@ -257,6 +270,6 @@ clean: ## remove build/, the tests' servers too
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-.PHONY: all tests test test-deps bench test-kernels test-faults kernels fuzz fuzz-keep differ run deps install uninstall clean help
+.PHONY: all tests test test-deps bench soak test-kernels test-faults kernels fuzz fuzz-keep differ run deps install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:

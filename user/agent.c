@@ -2,6 +2,7 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +13,13 @@
 #include <unistd.h>
 
 #include "agent_parts.h"
+#include "agent_privilege.h"
 #include "agent_serve.h"
 #include "alpnscope.skel.h"
 #include "finding.h"
 #include "limit.h"
 #include "log.h"
+#include "privilege.h"
 #include "program.h"
 #include "ready.h"
 
@@ -25,6 +28,7 @@
 #define STORM_MS 5 /* and in a storm: STORM_MIN of them at once */
 #define STORM_MIN 512
 #define FILES_WANTED 16384 /* two for an interface, up to two for each place that --library asks */
+#define LARGE (128 << 10) /* bytes: from here on memory of its own */
 
 /* ---- what the parts call ---- */
 
@@ -271,6 +275,9 @@ static int start(struct agent *a, bool daemon)
 		if (timer < 0)
 			return agent_fail(strerror(-timer));
 	}
+	if (agent_privilege_drop(a->opt, a->attach))
+		return agent_fail("cannot give up capabilities that are no longer needed; does a "
+				  "seccomp filter forbid capset()? Allow it");
 	return 0;
 }
 
@@ -362,6 +369,10 @@ int agent_run(const struct options *opt, bool daemon, struct report *report)
 	struct agent a = {.opt = opt, .signals = -1, .daemon = daemon};
 	int rc = EXIT_ERROR;
 
+	privilege_fix();
+	/* glibc would raise it with each buffer that is freed: pages and what waits for readers
+	 * then lie in the heap between small things, and memory stays taken that is free. */
+	mallopt(M_MMAP_THRESHOLD, LARGE);
 	a.out = (struct output){.form = opt->form,
 				.filter = opt->filter,
 				.limit = opt->count,

@@ -89,7 +89,8 @@ AS_INLINE __u32 as_header_hash(AS_ENV *env, const __u8 *ip, __u32 ip_len)
  * need (registers saved, a stack) would cost every packet. */
 AS_STAGE int as_is_idle_apart(AS_ENV *env, __u32 off, __u32 ip_len, __u32 payload)
 {
-	__u8 ip[AS_IPV6_HLEN + 4], begin[3];
+	__u8 ip[AS_IPV6_HLEN + 4] __attribute__((aligned(8))); /* words of it are read */
+	__u8 begin[3];
 
 	if (as_load(env, payload, begin, sizeof(begin)) || as_may_begin(begin))
 		return 0;

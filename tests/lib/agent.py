@@ -104,9 +104,10 @@ def attachments(namespace):
 
 class Agent:
     """`alpnscope run` in a namespace, ready for traffic when the constructor returns.
-    interface: None for no -i. wrap: the beginning of a command line that ends in executing it."""
+    interface: None for no -i. wrap: the beginning of a command line that ends in executing it.
+    owner: whose its directory is, for one that is not root."""
 
-    def __init__(self, namespace, *args, interface="any", output="json", wrap=()):
+    def __init__(self, namespace, *args, interface="any", output="json", wrap=(), owner=None):
         self.namespace = namespace
         self._scratch = tempfile.TemporaryDirectory(prefix="alpnscope-")
         self.dir = self._scratch.name
@@ -114,6 +115,9 @@ class Agent:
         self.stderr_path = os.path.join(self.dir, "stderr")
         self.socket = os.path.join(self.dir, "sock", "alpnscope.sock")
         os.mkdir(os.path.dirname(self.socket), 0o750)
+        if owner is not None:
+            os.chown(self.dir, owner, owner)
+            os.chown(os.path.dirname(self.socket), owner, owner)
         self._mark = 0
         self.before = attachments(namespace)
         which = ["-i", interface] if interface else []

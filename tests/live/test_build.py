@@ -33,7 +33,7 @@ def compiler(cc, clang):
 def install():
     """make install DESTDIR= PREFIX= puts a working program there, and nothing elsewhere"""
     with tempfile.TemporaryDirectory() as root:
-        make("install", f"DESTDIR={root}", "PREFIX=/opt/x")
+        make("install", f"DESTDIR={root}", "PREFIX=/opt/x", "SYSCONFDIR=/opt/x/etc")
         tap.equal(os.listdir(root), ["opt"], "what is installed")
         said = sh(os.path.join(root, "opt/x/bin/alpnscope"), "version")
         tap.equal(said.startswith("alpnscope "), True, said)

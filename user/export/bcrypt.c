@@ -18,6 +18,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "privilege.h"
+
 #define NICE 10
 
 struct work {
@@ -75,6 +77,7 @@ static void *run(void *arg)
 	struct bcrypt *b = arg;
 	uint64_t one = 1;
 
+	privilege_keep(0); /* it reads words from the net, and opens nothing */
 	setpriority(PRIO_PROCESS, 0, NICE); /* in Linux of the calling thread alone */
 	pthread_mutex_lock(&b->lock);
 	while (!b->stop) {

@@ -41,6 +41,7 @@ struct attach {
 	struct alpnscope_bpf *skel;
 	enum attach_hook hook;
 	const char *hook_name;
+	bool by_links; /* tcx works here */
 	struct port *ports;
 };
 
@@ -128,6 +129,7 @@ static int attach_tc(struct attach *a, struct port *p, const int fd[2])
 
 	if (!err) {
 		a->hook_name = "tcx";
+		a->by_links = true;
 		compat_clsact_clean(p->ifindex);
 	} else if (a->hook != ATTACH_TCX && err == -EOPNOTSUPP) {
 		err = compat_clsact_attach(fd[COMPAT_INGRESS], fd[COMPAT_EGRESS], p->ifindex,
@@ -318,6 +320,11 @@ struct attach_count attach_counts(const struct attach *a)
 		n.skipped += p->state == SKIPPED;
 	}
 	return n;
+}
+
+bool attach_is_by_links(const struct attach *a)
+{
+	return a->by_links;
 }
 
 const char *attach_hook_name(const struct attach *a)

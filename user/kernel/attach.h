@@ -64,6 +64,12 @@ bool attach_is_attached(const struct attach *attach, unsigned int ifindex);
 /** attach_counts - how many interfaces are in which state. */
 struct attach_count attach_counts(const struct attach *attach);
 
+/**
+ * attach_is_by_links - has tcx been seen to work? Then interfaces to come are attached to by links
+ * alone, which take no capability; filters take CAP_NET_ADMIN.
+ */
+bool attach_is_by_links(const struct attach *attach);
+
 /** attach_hook_name - "tcx", "clsact" or "xdp", what the last interface took; "none" before. */
 const char *attach_hook_name(const struct attach *attach);
 

@@ -99,7 +99,10 @@ static int load(struct alpnscope_bpf *skel, const struct program_config *config)
 	int err;
 
 	if (!config->testing && getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		log_verbose("getrandom: %s; the tuple hash is not secret", strerror(errno));
+		log_info(
+			"getrandom: %s; the tuple hash is not secret: who sends packets can aim at "
+			"places of its tables",
+			strerror(errno));
 	memcpy((void *)skel->rodata->seed, seed, sizeof(seed));
 	skel->rodata->testing = config->testing;
 	bpf_program__set_autoload(skel->progs.alpnscope_xdp, config->xdp);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <bpf/libbpf.h>
 
+#include "privilege.h"
+
 struct item {
 	struct item *next;
 	struct bpf_link *link;
@@ -43,6 +45,7 @@ static void *work(void *arg)
 {
 	struct item *item;
 
+	privilege_keep(0);
 	while ((item = next(arg))) {
 		bpf_link__destroy(item->link);
 		__atomic_fetch_sub(item->left, 1, __ATOMIC_SEQ_CST);
