@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What grows with how much there is, and what does not."""
-import importlib
-import importlib.util
-
+import memory
 import packet_rows
 from table import Row
 
@@ -35,7 +33,4 @@ def packet_growth(quick):
 
 
 def run(quick):
-    rows = packet_growth(quick)
-    if importlib.util.find_spec("memory"):
-        rows += importlib.import_module("memory").rows(quick)
-    return rows
+    return packet_growth(quick) + memory.rows(quick)
