@@ -77,7 +77,7 @@ def late_seen(agent):
 
 def deleted(agent):
     count, took = attached(agent), 0
-    for _ in range(faults.full(2, 10)):
+    for _ in range(faults.full(1, 10)):
         host.ip("link", "del", "late0")
         until_attached(agent, count - 1, "deleted")
         make_late()
@@ -200,7 +200,7 @@ def many():
     """Veths are made and removed in a loop, then many at once with a soft limit of 64 descriptors:
     all are observed, descriptors and memory stay"""
     with Agent(host) as agent:
-        _, quiet = loop(agent, faults.full(20, 100), QUIET_KIB)
+        _, quiet = loop(agent, faults.full(10, 100), QUIET_KIB)
         agent.stop()
     with observed(wrap=("prlimit", "--nofile=64:4096")) as agent:
         fds, busy = loop(agent, LOOP, BUSY_KIB)

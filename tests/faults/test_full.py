@@ -31,7 +31,7 @@ FLOWS = faults.full(4096, 16384)  # --flow-table
 HALF_OPEN = faults.full(20_000, 200_000)
 SLOTS = 256
 HALF_HELLOS = faults.full(2000, 20_000)
-ATTACK_RATE, ATTACK_SECONDS = 2000, faults.full(2, 8)
+ATTACK_RATE, ATTACK_SECONDS = 2000, faults.full(1, 8)
 SIGNATURES = bytes.fromhex("00080403040108040805")  # signature_algorithms: ECDSA and RSA
 ANSWER_S, TICK_S = 10, 1  # docs/DESIGN.md; the agent's tick, and scheduling
 
