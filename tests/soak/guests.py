@@ -2,6 +2,7 @@
 """What else an agent has to do with: real clients of real servers, and whoever connects to its own
 web page and socket. Each function is one turn of a thread, and counts what it did."""
 import contextlib
+import itertools
 import os
 import random
 import socket
@@ -12,6 +13,7 @@ import running
 
 SLOW_MAX = 30  # connections that send a byte and wait
 READERS = 8  # of events, that never read
+NAMES = 64  # server names of the real clients: what is kept by name is filled by the warm-up
 HUGE = b"GET / HTTP/1.1\r\nX: " + b"x" * (256 << 10)
 PAGE = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -25,6 +27,7 @@ class Real:
     def __init__(self, pair, nginx, plain):
         self.pair, self.nginx, self.plain = pair, nginx, plain
         self.made = {}
+        self.names = itertools.cycle([clients.name() for _ in range(NAMES)])
         self.turn = 0
         self.context = {(tuple(o or ()), v): clients.python_context(o, v) for o, v in self.MIX}
 
@@ -41,7 +44,7 @@ class Real:
         self._one(self.plain, clients.H2, "1.2")
 
     def _one(self, server, offer, version):
-        self._note(clients.python(self.pair.client, self.pair.V4, server.port, clients.name(),
+        self._note(clients.python(self.pair.client, self.pair.V4, server.port, next(self.names),
                                   offer, version,
                                   context=self.context[tuple(offer or ()), version]),
                    server.port)
@@ -49,7 +52,7 @@ class Real:
     def programs(self):
         """In turn: h2load with many connections, s_client, curl."""
         self.turn += 1
-        where = self.pair.client, self.pair.V4, self.nginx.port, clients.name()
+        where = self.pair.client, self.pair.V4, self.nginx.port, next(self.names)
         if self.turn % 3 == 0:
             truth = clients.h2load(*where, clients.H2, "1.3", count=20)
         elif self.turn % 3 == 1:
