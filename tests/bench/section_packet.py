@@ -6,6 +6,7 @@ from table import Row
 DATA = "established TLS data, 1,400 B"
 TIMES_EMPTY = {"tc": 1.33, "xdp": 1.67}  # at most, of linear TLS data
 HANDSHAKE_NS = 1000
+HANDSHAKE_FAR = 4000  # of the longer one of TLS 1.3, which takes 1,700 on a quiet machine
 HANDSHAKES = ("whole handshake, TLS 1.2, 5 frames", "whole handshake, TLS 1.3, 13 frames")
 
 
@@ -20,5 +21,5 @@ def run(quick):
         for (at, name), (ours, empty) in found.items():
             if at == hook:
                 rows.append(Row("packet", f"{hook}: {name}", "ns more", ours, empty, "difference",
-                                HANDSHAKE_NS if name in HANDSHAKES else None))
+                                HANDSHAKE_NS if name in HANDSHAKES else None, far=HANDSHAKE_FAR))
     return rows

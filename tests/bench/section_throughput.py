@@ -230,7 +230,8 @@ def observe(namespace, device, hook):
     """What is on the device in the slices that are compared: the agent, or programs only."""
     if hook == "empty program":
         return Empty(namespace, device)
-    return running.Running(namespace, "--hook", hook.lower(), interface=device)
+    return running.Running(namespace, "--hook", "xdp" if hook == "XDP" else "auto",
+                           interface=device)
 
 
 def one_agent(load, device, pairs, hook):
