@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """An agent under mixed real and hostile load for SOAK_SECONDS (600): does anything grow?
 
-    make soak SOAK_SECONDS=600
+    make soak SOAK_SECONDS=600      (300 is the least: tables must be full first)
 
 Once a second its own memory (RssAnon) and open files are read, every ten the maps and the metrics.
 After a warm-up that fills every bounded table the slope of each must be at most 1 % over the rest
