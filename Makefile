@@ -20,7 +20,7 @@ BUILD_PACKAGES := gcc libc6-dev clang bpftool pkg-config libbpf-dev libelf-dev z
 	libyaml-dev uthash-dev libgnutls28-dev libcrypt-dev
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 TEST_PACKAGES := libcmocka-dev $(FUZZ_PACKAGES) clang-19 clang-format clang-tidy-14 python3 \
-	python3-jsonschema libssl-dev openssl curl iproute2 nftables ethtool util-linux wireshark-common \
+	python3-jsonschema libssl-dev openssl curl iproute2 nftables ethtool util-linux wireshark-common strace systemd \
 	$(if $(shell command -v node),,nodejs) $(if $(shell command -v javac),,openjdk-17-jdk-headless)
 BENCH_PACKAGES := python3 iproute2 util-linux openssl procps tshark libndpi-bin tcpdump iperf3
 KERNEL_PACKAGES := qemu-system-x86 busybox-static kmod cpio iproute2 clang-14 clang-19 libssl-dev openssl \
