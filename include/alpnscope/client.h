@@ -47,7 +47,7 @@ AS_INLINE void as_lose(AS_ENV *env, const struct as_scratch *s, __u32 reason)
 		return;
 	as_unmark(gate, s->hash);
 	if (s->random_known)
-		gate->client = as_identity(s->random);
+		gate->client = as_identity(s->random, s->hash);
 }
 
 /* Read the random of the ClientHello at hand, as far as it is there; 0, or the counter of
@@ -84,7 +84,7 @@ AS_INLINE int as_know(AS_ENV *env, const struct as_scratch *s, struct as_flow *f
 	if (f)
 		return as_relate(s, f);
 	gate = as_gate(env, s->hash);
-	return gate && gate->client == as_identity(s->random) ? AS_SAME : AS_NEW;
+	return gate && gate->client == as_identity(s->random, s->hash) ? AS_SAME : AS_NEW;
 }
 
 /* Parse the ClientHello into scratch.flow; 0, or the counter of where it ended. */

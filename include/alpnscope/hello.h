@@ -97,7 +97,7 @@ AS_INLINE void as_session_id(const struct as_bytes *b, __u32 at, __u32 n, struct
 		__u32 from = as_min(n, 8 * i);
 		__u64 bytes = as_eight(b, at + from, as_min(n - from, 8));
 
-		AS_MEMCPY(h->session_id + 8 * i, &bytes, 8);
+		AS_MEMCPY(h->session_id + 8UL * i, &bytes, 8);
 	}
 }
 

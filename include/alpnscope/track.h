@@ -119,10 +119,11 @@ AS_INLINE __u64 as_random8(const __u8 *random)
 	return v;
 }
 
-/* What a gate keeps of a random: never 0, which is an empty place. */
-AS_INLINE __u64 as_identity(const __u8 *random)
+/* What a gate keeps of a random: never 0, which is an empty place. With the tuple's hash in it, for
+ * there are clients whose randoms all begin with the same bytes. */
+AS_INLINE __u64 as_identity(const __u8 *random, __u32 hash)
 {
-	return as_random8(random) | 1;
+	return (as_random8(random) ^ (__u64)hash << 32) | 1;
 }
 
 AS_INLINE int as_random_equal(const __u8 *a, const __u8 *b)
@@ -230,8 +231,8 @@ AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *k
 	as_submit(env, &f->rec, AS_RECORDS, AS_LOST_RING_FULL);
 	gate = as_gate(env, hash);
 	if (gate) {
-		gate->client = as_identity(f->rec.client_random);
-		gate->server = as_identity(f->rec.server_random);
+		gate->client = as_identity(f->rec.client_random, hash);
+		gate->server = as_identity(f->rec.server_random, hash);
 	}
 	as_flow_del(env, key);
 	if (gate)
