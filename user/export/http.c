@@ -209,7 +209,7 @@ static void turn_out(const struct http *http)
 	uint64_t now = now_ms();
 
 	for (const struct peer *p = http->peers; p; p = p->next)
-		if (!p->asked && (now - p->since >= IDLE_SECONDS * 1000 || has_left(p)))
+		if (!p->asked && (now - p->since >= IDLE_SECONDS * 1000ULL || has_left(p)))
 			shutdown(p->fd, SHUT_RDWR);
 }
 
