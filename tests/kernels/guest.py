@@ -17,8 +17,8 @@ from net import sh
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DIR = os.path.join(tap.BUILD, "kernels")
-APPLETS = ("cat", "cmp", "grep", "ls", "mkdir", "mount", "nsenter", "poweroff", "rm", "seq", "sleep",
-           "stty", "wc", "wget")
+APPLETS = ("cat", "cmp", "grep", "ls", "mkdir", "mount", "nsenter", "poweroff", "rm", "sed", "seq",
+           "sleep", "stty", "wc", "wget")
 PROGRAMS = ("busybox", "dash", "kmod", "ip", "tc", "bpftool")
 MODULES = ("veth", "sch_ingress", "cls_bpf", "act_bpf")
 MEGABYTES = 1024

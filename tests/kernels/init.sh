@@ -37,9 +37,10 @@ network() {
 	ip link set tap0 addrgenmode none up
 }
 
-# What an agent attaches to, loads or makes: it must be the same before and after it.
+# What an agent attaches to, loads or makes: it must be the same before and after it. Not the
+# carrier and what follows from it, which the kernel tells up to a second later (linkwatch).
 state() {
-	ip -o link show
+	ip -o link show | sed -E 's/ state [A-Z]+//; s/(,LOWER_UP|NO-CARRIER,|,M-DOWN)//g'
 	tc qdisc show
 	for device in eth0 tap0; do
 		tc filter show dev $device ingress
