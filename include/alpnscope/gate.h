@@ -85,20 +85,14 @@ AS_INLINE __u32 as_header_hash(AS_ENV *env, const __u8 *ip, __u32 ip_len)
 				      : as_hash6(ip + 8, ip + 24, from, to, as_seed(env));
 }
 
-/* As below, when GRO or TSO left the payload, at @payload, in fragments. A stage, for what calls
- * need (registers saved, a stack) would cost every packet. */
-AS_STAGE int as_is_idle_apart(AS_ENV *env, __u32 off, __u32 ip_len, __u32 payload)
+/* as_is_idle_tcp() of a payload, at frame offset @payload, that GRO or TSO left in fragments. A stage, for what a call needs (registers saved, a stack) would cost every
+ * packet. */
+AS_STAGE int as_is_idle_apart(AS_ENV *env, __u32 payload, __u32 hash)
 {
-	__u8 ip[AS_IPV6_HLEN + 4] __attribute__((aligned(8))); /* words of it are read */
 	__u8 begin[3];
 
-	if (as_load(env, payload, begin, sizeof(begin)) || as_may_begin(begin))
-		return 0;
-	if (ip_len == AS_IPV4_HLEN)
-		return !as_load(env, off, ip, AS_IPV4_HLEN + 4) &&
-		       as_is_quiet(env, as_header_hash(env, ip, AS_IPV4_HLEN));
-	return !as_load(env, off, ip, AS_IPV6_HLEN + 4) &&
-	       as_is_quiet(env, as_header_hash(env, ip, AS_IPV6_HLEN));
+	return !as_load(env, payload, begin, sizeof(begin)) && !as_may_begin(begin) &&
+	       as_is_quiet(env, hash);
 }
 
 /* The TCP segment of @len bytes behind the IP header @ip of @ip_len bytes (a constant) at frame
@@ -107,6 +101,7 @@ AS_INLINE int as_is_idle_tcp(AS_ENV *env, const struct as_frame *fr, const __u8 
 			     __u32 off, __u32 len)
 {
 	const __u8 *t = ip + ip_len, *p;
+	__u32 hash;
 	/* What is wrong here is no segment, so it is idle too, or found not to be further down. */
 	__u32 hlen = (t[12] & 0xf0U) >> 2, payload_len = len - hlen;
 
@@ -114,10 +109,11 @@ AS_INLINE int as_is_idle_tcp(AS_ENV *env, const struct as_frame *fr, const __u8 
 		return 0;
 	if (payload_len < 3) /* an acknowledgement only; or what it begins with cannot be told */
 		return !payload_len;
+	hash = as_header_hash(env, ip, ip_len);
 	p = t + hlen;
-	if (__builtin_expect(!as_holds(fr, p, 3), 0))
-		return as_is_idle_apart(env, off, ip_len, off + ip_len + hlen);
-	return !as_may_begin(p) && as_is_quiet(env, as_header_hash(env, ip, ip_len));
+	if (!as_holds(fr, p, 3))
+		return as_is_idle_apart(env, off + ip_len + hlen, hash);
+	return !as_may_begin(p) && as_is_quiet(env, hash);
 }
 
 AS_INLINE int as_is_idle_ipv4(AS_ENV *env, const struct as_frame *fr, __u32 off)
