@@ -62,11 +62,15 @@ volatile __u32 idle = 0;
 volatile __u32 pressed = 0;
 volatile __u64 test_now = 0;
 
-/* One struct as_gate after another; a variable, for it is read without a look-up. (The skeleton
- * would define that type once more.) */
+/* One struct as_gate after another, and one struct as_block; variables, for they are read without a
+ * look-up. (The skeleton would define those types once more.) */
 #ifdef AS_XDP /* of a weak one, too, the linker would keep the room */
-extern
+#define AS_SHARED extern
+#else
+#define AS_SHARED
 #endif
-	__u64 gates[AS_GATES * sizeof(struct as_gate) / sizeof(__u64)];
+AS_SHARED __u64 gates[AS_GATES * sizeof(struct as_gate) / sizeof(__u64)]
+	__attribute__((aligned(128))); /* those that share a byte: two lines */
+AS_SHARED __u64 blocks[AS_BLOCKS * sizeof(struct as_block) / sizeof(__u64)];
 
 #endif

@@ -37,6 +37,12 @@ AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash)
 	return (struct as_gate *)gates + (hash & (AS_GATES - 1));
 }
 
+AS_INLINE struct as_block *as_block(AS_ENV *env, __u32 hash)
+{
+	(void)env;
+	return (struct as_block *)blocks + hash / AS_BLOCK % AS_BLOCKS;
+}
+
 AS_INLINE struct as_slot *as_slot(AS_ENV *env, __u32 number)
 {
 	__u32 at = number & slot_mask;

@@ -43,9 +43,7 @@ AS_INLINE void as_lose(AS_ENV *env, const struct as_scratch *s, __u32 reason)
 	struct as_gate *gate = as_gate(env, s->hash);
 
 	as_count(env, reason);
-	if (!gate)
-		return;
-	as_unmark(gate, s->hash);
+	as_unmark(env, s->hash);
 	if (s->random_known)
 		gate->client = as_identity(s->random, s->hash);
 }
@@ -77,14 +75,11 @@ AS_INLINE int as_read_random(AS_ENV *env, struct as_scratch *s)
 /* What the ClientHello at hand is, as far as its random tells. */
 AS_INLINE int as_know(AS_ENV *env, const struct as_scratch *s, struct as_flow *f)
 {
-	const struct as_gate *gate;
-
 	if (!s->random_known)
 		return AS_NEW;
 	if (f)
 		return as_relate(s, f);
-	gate = as_gate(env, s->hash);
-	return gate && gate->client == as_identity(s->random, s->hash) ? AS_SAME : AS_NEW;
+	return as_gate(env, s->hash)->client == as_identity(s->random, s->hash) ? AS_SAME : AS_NEW;
 }
 
 /* Parse the ClientHello into scratch.flow; 0, or the counter of where it ended. */
@@ -128,8 +123,6 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 	struct as_gate *gate = as_gate(env, s->hash);
 	int rc;
 
-	if (!gate)
-		return;
 	n->key = s->pkt.key;
 	n->due = as_now(env, s) + AS_ANSWER_NS;
 	n->rec.hello_ns = s->hello_ns ? s->hello_ns : s->now;
@@ -146,9 +139,9 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 		n->rec.flags |= AS_F_CLIENT_FIN;
 	AS_MEMCPY(n->session_id, s->hello.session_id, AS_SESSION_ID_MAX);
 	as_owner(env, &n->rec.client);
-	as_add(&gate->count, 1); /* raised first: the answer may come by before the insert */
+	as_raise(env, s->hash, &gate->count); /* first: the answer may come by before the insert */
 	as_order();
-	as_unmark(gate, s->hash);
+	as_unmark(env, s->hash);
 	rc = as_flow_add(env, &n->key, n);
 	f = as_flow_find(env, &n->key);
 	if (!rc && f) {
@@ -159,7 +152,7 @@ AS_INLINE void as_open(AS_ENV *env, struct as_scratch *s)
 		as_stir(env);
 		return;
 	}
-	as_add(&gate->count, -1);
+	as_lower(env, s->hash, &gate->count);
 	if (rc == -AS_EEXIST && f && as_relate(s, f) == AS_SAME)
 		as_count(env, AS_REPEAT_AGAIN); /* another CPU saw it first */
 	else

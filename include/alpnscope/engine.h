@@ -103,10 +103,8 @@ AS_INLINE void as_set_gap(struct as_scratch *s, const struct as_flow *f)
  * they belong to a hello. */
 AS_INLINE void as_set_slots(AS_ENV *env, struct as_scratch *s)
 {
-	const struct as_gate *gate = as_gate(env, s->hash);
-
 	as_order();
-	s->slots = gate && gate->slots > 0;
+	s->slots = as_gate(env, s->hash)->slots > 0;
 }
 
 /* Is it one that can belong to the flow? */
@@ -323,15 +321,14 @@ AS_INLINE int as_may_open(__u32 begin)
  * hello may be among what is missing. Watched for a client's first 15 segments, for a hello
  * may follow a STARTTLS command or a PROXY header. CPUs may overwrite each other's mark, and
  * tuples that share a place: then the packet is not taken to be early. */
-AS_INLINE int as_is_early(struct as_gate *g, __u32 hash, const struct as_packet *p, __u32 begin)
+AS_INLINE int as_is_early(AS_ENV *env, __u32 hash, const struct as_packet *p, __u32 begin)
 {
+	struct as_gate *g = as_gate(env, hash);
 	__u32 mark = (hash & AS_MARK_TUPLE) | (p->from_lo ? AS_MARK_LO : 0) | AS_MARK_SET;
 	__u32 is, ahead;
 
-	if ((p->flags & (AS_TCP_SYN | AS_TCP_ACK)) == AS_TCP_SYN) {
-		g->mark = mark | AS_MARK_LEFT;
-		g->next = p->seq;
-	}
+	if ((p->flags & (AS_TCP_SYN | AS_TCP_ACK)) == AS_TCP_SYN)
+		as_mark(env, hash, mark | AS_MARK_LEFT, p->seq);
 	is = AS_FRESH(g->mark); /* before what is raised ahead of taking it away */
 	if ((is & ~AS_MARK_LEFT) != mark || !p->payload_len)
 		return 0;
@@ -341,12 +338,23 @@ AS_INLINE int as_is_early(struct as_gate *g, __u32 hash, const struct as_packet 
 	if (begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_PREFIX)
 		return 0; /* as_slot_take() or as_open() ends it */
 	if (!(is & AS_MARK_LEFT)) {
-		g->mark = 0;
+		as_unmark(env, hash);
 	} else {
 		g->mark = is - AS_MARK_ONE;
 		g->next = p->seq + p->payload_len;
 	}
 	return 0;
+}
+
+/* Is it the end of a connection whose first segments are watched for, a client's without a hello or
+ * one that was refused? Nothing of it can be early then. */
+AS_INLINE void as_on_end(AS_ENV *env, __u32 hash, const struct as_packet *p)
+{
+	const struct as_gate *g = as_gate(env, hash);
+	__u32 mine = !(g->mark & AS_MARK_LO) == !p->from_lo;
+
+	if ((mine ? p->seq + p->payload_len : p->ack) == g->next)
+		as_unmark(env, hash);
 }
 
 /* One TCP segment, s->pkt. */
@@ -364,9 +372,9 @@ AS_INLINE void as_on_packet(AS_ENV *env, const struct as_frame *fr, struct as_sc
 		return;
 	hash = as_tuple_hash(&p->key, as_seed(env));
 	gate = as_gate(env, hash);
-	if (!gate)
-		return;
-	early = (__u32)as_is_early(gate, hash, p, rec.begin);
+	early = (__u32)as_is_early(env, hash, p, rec.begin);
+	if (p->flags & (AS_TCP_RST | AS_TCP_FIN))
+		as_on_end(env, hash, p);
 	as_order(); /* as in as_is_quiet() */
 	if (!gate->count && !gate->slots && !early && !as_may_open(rec.begin))
 		return;

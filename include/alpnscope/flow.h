@@ -15,6 +15,9 @@
 
 #define AS_FLOWS_DEFAULT 16384
 #define AS_GATES 32768 /* power of two */
+#define AS_BLOCK 16 /* gates of a block; AS_BLOCK_PART of them share a byte of it */
+#define AS_BLOCK_PART 4
+#define AS_BLOCKS (AS_GATES / AS_BLOCK)
 #define AS_SLOTS_DEFAULT 256 /* hellos that are put together at one time; power of two */
 #define AS_SLOTS_MIN 64
 #define AS_SLOTS_MAX 4096
@@ -119,6 +122,19 @@ struct as_gate {
 	__u64 client;
 	__u64 server;
 };
+
+/**
+ * struct as_block - the same of AS_BLOCK gates side by side, in so little memory (16 KiB in all)
+ * that near caches keep it, however many connections speak in turn.
+ * @busy: sum of their counts and slots: raised before one of these, lowered after it
+ * @marked: 0 when none of AS_BLOCK_PART gates has a mark; see as_mark()
+ */
+struct as_block {
+	__s32 busy;
+	__u8 marked[AS_BLOCK / AS_BLOCK_PART];
+};
+
+AS_ASSERT(sizeof(struct as_block) == 8, "as_block is read as one word");
 
 /** struct as_due - which flow the program alpnscope_due shall end, and as what (enum as_end). */
 struct as_due {

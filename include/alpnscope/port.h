@@ -13,7 +13,8 @@
  *   __u32 as_ifindex(AS_ENV *env)                  where the frame was seen
  *   const __u64 *as_seed(AS_ENV *env)              AS_SEEDS secrets of the tuple hash
  *   void  as_count(AS_ENV *env, __u32 counter)     add 1, see counters.h
- *   struct as_gate *as_gate(AS_ENV *env, __u32 hash)
+ *   struct as_gate *as_gate(AS_ENV *env, __u32 hash)  any hash: it is cut to fit, never NULL
+ *   struct as_block *as_block(AS_ENV *env, __u32 hash)  the block of that gate
  *   struct as_scratch *as_scratch(AS_ENV *env, __u32 hook)
  *   struct as_slot *as_slot(AS_ENV *env, __u32 number)  any number: it is cut to fit
  *   void as_move(void *dst, const void *src, __u32 len)  1..256 bytes of engine memory

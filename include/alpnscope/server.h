@@ -117,7 +117,7 @@ AS_INLINE void as_orphan(AS_ENV *env, struct as_scratch *s, __u32 hook)
 	struct as_handshake *hs = &s->flow.rec;
 	int err = as_read_server_hello(env, hook);
 
-	if (!err && gate && gate->server == as_identity(s->answer.random, s->hash))
+	if (!err && gate->server == as_identity(s->answer.random, s->hash))
 		return; /* of a handshake that was reported */
 	if (!err && s->answer.retry)
 		return; /* the hello that follows begins a flow */
@@ -136,8 +136,7 @@ AS_INLINE void as_orphan(AS_ENV *env, struct as_scratch *s, __u32 hook)
 	as_set_ends(hs, &s->pkt, 0);
 	as_set_answer(hs, &s->answer, hs->end_ns);
 	hs->flags |= s->hello_flags | (s->pkt.tunnel ? AS_F_TUNNEL : 0);
-	if (gate)
-		gate->server = as_identity(s->answer.random, s->hash);
+	gate->server = as_identity(s->answer.random, s->hash);
 	as_submit(env, hs, AS_ORPHAN_RECORDS, AS_ORPHAN_LOST_RING_FULL);
 }
 

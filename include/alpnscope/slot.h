@@ -75,10 +75,7 @@ AS_INLINE void as_slot_clear(struct as_slot *t, struct as_slot_end *end)
 /* The slot was freed, and its hello is lost for the reason @lost, or is not if that is 0. */
 AS_INLINE void as_slot_settle(AS_ENV *env, const struct as_slot_end *end, __u32 lost)
 {
-	struct as_gate *gate = as_gate(env, end->hash);
-
-	if (gate)
-		as_add(&gate->slots, -1);
+	as_lower(env, end->hash, &as_gate(env, end->hash)->slots);
 	if (lost == AS_LOST_UNFINISHED && end->cut)
 		lost = AS_LOST_CUT;
 	if (lost)
@@ -199,23 +196,21 @@ AS_INLINE __u32 as_slot_take(AS_ENV *env, struct as_scratch *s, __u32 hook)
 	struct as_gate *gate = as_gate(env, s->hash);
 	int is = 0;
 
-	if (!gate)
-		return 0;
-	as_add(&gate->slots, 1); /* raised first: more may come by before it is taken */
+	as_raise(env, s->hash, &gate->slots); /* first: more may come by before it is taken */
 	for (__u32 i = 0; i < 2 * AS_SLOT_PROBES; i++) {
 		is = as_slot_probe(env, hook, i);
 		if (is == 1) {
 			as_order();
-			as_unmark(gate, s->hash); /* only now: till then a piece is early */
+			as_unmark(env, s->hash); /* only now: till then a piece is early */
 			as_stir(env);
 			return i % AS_SLOT_PROBES + 1;
 		}
 		if (is == 2) { /* if it is free again by now, its hello was read: see as_merge() */
-			as_add(&gate->slots, -1);
+			as_lower(env, s->hash, &gate->slots);
 			return i % AS_SLOT_PROBES + 1;
 		}
 	}
-	as_add(&gate->slots, -1);
+	as_lower(env, s->hash, &gate->slots);
 	return 0;
 }
 

@@ -230,13 +230,10 @@ AS_INLINE void as_close(AS_ENV *env, struct as_flow *f, const struct as_tuple *k
 	/* CLOSED and not yet deleted: nobody else writes to it. */
 	as_submit(env, &f->rec, AS_RECORDS, AS_LOST_RING_FULL);
 	gate = as_gate(env, hash);
-	if (gate) {
-		gate->client = as_identity(f->rec.client_random, hash);
-		gate->server = as_identity(f->rec.server_random, hash);
-	}
+	gate->client = as_identity(f->rec.client_random, hash);
+	gate->server = as_identity(f->rec.server_random, hash);
 	as_flow_del(env, key);
-	if (gate)
-		as_add(&gate->count, -1);
+	as_lower(env, hash, &gate->count);
 }
 
 #define AS_SPLIT (-1)

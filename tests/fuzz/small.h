@@ -18,6 +18,24 @@ void native_frame_alone(struct native *n, const struct native_frame *frame);
 #include "../../user/capture/native.c"
 #undef native_frame
 
+/* A block tells of what is behind its gates. */
+static void check_blocks(const struct native *n)
+{
+	for (uint32_t i = 0; i < AS_BLOCKS; i++) {
+		int busy = 0, marks[AS_BLOCK] = {0};
+
+		for (uint32_t j = 0; j < AS_BLOCK; j++) {
+			const struct as_gate *g = &n->gates[i * AS_BLOCK + j];
+
+			busy += g->count + g->slots;
+			marks[j / AS_BLOCK_PART] |= !!g->mark;
+		}
+		CHECK(n->blocks[i].busy == busy);
+		for (uint32_t j = 0; j < AS_BLOCK / AS_BLOCK_PART; j++)
+			CHECK(!n->blocks[i].marked[j] == !marks[j]);
+	}
+}
+
 /* What gate.h turns away must be nothing to the rest of the engine. */
 void native_frame(struct native *n, const struct native_frame *frame)
 {
@@ -33,6 +51,7 @@ void native_frame(struct native *n, const struct native_frame *frame)
 		CHECK(!memcmp(gates, n->gates, sizeof(gates)));
 	}
 	native_frame_alone(n, frame);
+	check_blocks(n);
 }
 
 #define SMALL_FLOWS 16

@@ -372,13 +372,20 @@ static inline void twin_end(const struct native *n, const struct as_handshake *r
 /* A gate that stays up after its handshakes would let every packet of its place in. */
 static inline void twin_gates(void)
 {
+	const struct as_block *block = (const struct as_block *)twin.skel->bss->blocks;
+
 	for (__u32 i = 0; i < AS_GATES; i++) {
 		struct as_gate gate;
 
 		memcpy(&gate, (const char *)twin.skel->bss->gates + i * sizeof(gate), sizeof(gate));
 		assert_int_equal(gate.count, 0);
 		assert_int_equal(gate.slots, 0);
+		if (gate.mark)
+			assert_int_not_equal(
+				block[i / AS_BLOCK].marked[i % AS_BLOCK / AS_BLOCK_PART], 0);
 	}
+	for (__u32 i = 0; i < AS_BLOCKS; i++)
+		assert_int_equal(block[i].busy, 0);
 }
 
 /* What was compared, for the reader of the test's output. */

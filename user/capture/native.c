@@ -49,6 +49,7 @@ struct native {
 	struct entry *waiting, *answered;
 	uint64_t counters[AS_COUNTER_COUNT];
 	struct as_gate gates[AS_GATES];
+	struct as_block blocks[AS_BLOCKS];
 	struct as_scratch scratch;
 	uint64_t swept; /* when the slots were last looked through */
 	bool stirred; /* one may be taken */
@@ -98,6 +99,11 @@ AS_INLINE void as_count(AS_ENV *env, __u32 counter)
 AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash)
 {
 	return &((struct native *)env)->gates[hash & (AS_GATES - 1)];
+}
+
+AS_INLINE struct as_block *as_block(AS_ENV *env, __u32 hash)
+{
+	return &((struct native *)env)->blocks[hash / AS_BLOCK % AS_BLOCKS];
 }
 
 AS_INLINE struct as_slot *as_slot(AS_ENV *env, __u32 number)
