@@ -41,10 +41,16 @@ class Frames:
 
 @contextlib.contextmanager
 def onto(namespace, device):
-    """A socket whose frames come out at the other end of the device."""
-    with namespace.enter(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
-        s.bind((device, 0))
-        yield s
+    """A socket whose frames come out at the other end of the device, in order: a veth's frames wait
+    at the CPU that sends them, so that an answer sent by another one could come before its hello."""
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cpus)})
+    try:
+        with namespace.enter(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+            s.bind((device, 0))
+            yield s
+    finally:
+        os.sched_setaffinity(0, cpus)
 
 
 def send(s, frames, numbers, rate, port=lambda n: 443):
