@@ -26,7 +26,7 @@
 #define ERROR_MAX 512
 #define PAUSE_MS 20 /* between two looks at the ring while records come */
 #define STORM_MS 5 /* and in a storm: STORM_MIN of them at once */
-#define STORM_MIN 512
+#define STORM_MIN 2048
 #define FILES_WANTED 16384 /* two for an interface, up to two for each place that --library asks */
 #define LARGE (128 << 10) /* bytes: from here on memory of its own */
 
