@@ -7,8 +7,8 @@ each with clients of its own, and the agent observes one of the two. Slices of a
 take turns, in which the clients of one pair run and those of the other are stopped (SIGSTOP): one
 that is observed and one that is not make a round. After some rounds another agent is started, which
 observes the other pair; so what the two differ in falls on either side in turn. What is shown is the
-median of all rounds. The same with programs that do nothing in the agent's place tells what of it is
-the hook's.
+median of all rounds, and between which two of them it is with 95 %. The same with programs that do
+nothing in the agent's place tells what of it is the hook's.
 
 Servers and clients have a processor each. What passed is counted by the kernel (bytes of the
 server's veth) or by nginx (its stub_status), not by the client. Each load gives three rows: per
@@ -22,6 +22,7 @@ interrupt. The agent's own is all put on the observed slices, whenever it came.
 """
 import contextlib
 import http.client
+import math
 import os
 import signal
 import time
@@ -255,20 +256,33 @@ def rates(load, units, seconds, cpu):
     return units * load.scale / seconds, units * load.scale / cpu
 
 
+def certain(figures):
+    """Where their median is with 95 %, whatever their distribution: by how many of them are on
+    either side of it (binomial)."""
+    figures, all_ways = sorted(figures), 2 ** len(figures)
+    left_out, ways = 0, 1
+    while 40 * (ways + math.comb(len(figures), left_out + 1)) <= all_ways:
+        left_out += 1
+        ways += math.comb(len(figures), left_out)
+    return figures[left_out], figures[-1 - left_out]
+
+
 def rows(load, hook, agents, pairs, target=None):
     found, shares = [], []
     for n in range(agents):
         some, share = one_agent(load, DEVICES[n % 2], pairs, hook)
         found += some
         shares.append(share)
-    note = "" if target else "for information"
+    note = "" if target else "for information; "
     for i, per in enumerate(("s", "CPU s")):
+        low, high = certain([b[i] / w[i] for w, b in found])
         yield Row("throughput", f"{load.name}, {hook}, per {'second' if per == 's' else per}",
                   f"{load.unit}/{per}", [w[i] for _, w in found], [b[i] for b, _ in found],
-                  show="ratio", target=target, better="higher", note=note)
+                  show="ratio", target=target, better="higher",
+                  note=f"{note}median with 95 %: {low:.3f} to {high:.3f}")
     if any(shares):
         yield Row("throughput", f"{load.name}, {hook}, share of CPU time", "of CPU time", shares,
-                  note=note)
+                  note=note.rstrip("; "))
 
 
 def run(quick):
