@@ -200,9 +200,10 @@ class Handshakes(OfNginx):
 
 def cost(load, device, agent):
     """Of the processor time of a slice, the share that the agent and its programs had. The kernel
-    measures the programs, and its looking at the clock is in it."""
+    measures the programs, and its looking at the clock is in it: that of the empty program is
+    nearly all that."""
     def spent():
-        return running.program_seconds(agent.pid) + running.cpu_seconds([agent.pid])
+        return running.program_seconds(agent.pid or os.getpid()) + running.cpu_seconds([agent.pid])
 
     before = net.sh("sysctl", "-n", STATS)
     net.sh("sysctl", "-q", STATS + "=1")
@@ -219,7 +220,7 @@ def cost(load, device, agent):
 class Empty(contextlib.ExitStack):
     """Programs that do nothing in the agent's place: what having any costs."""
 
-    pid = 0  # nobody's: there is no such directory in /proc
+    pid = 0  # they are this process's
 
     def __init__(self, namespace, device):
         super().__init__()
@@ -246,7 +247,7 @@ def one_agent(load, device, pairs, hook):
             both = {d: load.slice(d) for d in ((device, other) if n % 2 else (other, device))}
             found.append((both[other], both[device]))
         own = (running.cpu_seconds([agent.pid]) - before) / pairs
-        share = cost(load, device, agent) if agent.pid else 0
+        share = cost(load, device, agent)
     own *= SLICE / (SETTLE + SLICE)  # of what it saw that part was counted
     return [(rates(load, *without), rates(load, *with_[:2], with_[2] + own))
             for without, with_ in found], share
@@ -280,9 +281,8 @@ def rows(load, hook, agents, pairs, target=None):
                   f"{load.unit}/{per}", [w[i] for _, w in found], [b[i] for b, _ in found],
                   show="ratio", target=target, better="higher",
                   note=f"{note}median with 95 %: {low:.3f} to {high:.3f}")
-    if any(shares):
-        yield Row("throughput", f"{load.name}, {hook}, share of CPU time", "of CPU time", shares,
-                  note=note.rstrip("; "))
+    yield Row("throughput", f"{load.name}, {hook}, share of CPU time", "of CPU time", shares,
+              note=note.rstrip("; "))
 
 
 def run(quick):

@@ -102,20 +102,23 @@ class Program:
                         for op, register, value in steps)
         code = ctypes.create_string_buffer(code, len(code))
         license_ = ctypes.create_string_buffer(b"GPL")
-        program = _bpf(_PROG_LOAD, _attr(
+        # It stays open: /proc/self/fdinfo tells how long it ran.
+        self._program = _bpf(_PROG_LOAD, _attr(
             "IIQQIIQII16s", _SCHED_CLS, len(steps), ctypes.addressof(code),
             ctypes.addressof(license_), 0, 0, 0, 0, 0, b"foreign"))
         try:
-            self.id = _info(program)[0]
+            self.id = _info(self._program)[0]
             with namespace.enter():
                 self._link = _bpf(_LINK_CREATE, _attr(
-                    "IIIIIIQ", program, socket.if_nametoindex(device), SIDES[side], where,
+                    "IIIIIIQ", self._program, socket.if_nametoindex(device), SIDES[side], where,
                     0, 0, 0))
-        finally:
-            os.close(program)
+        except BaseException:
+            os.close(self._program)
+            raise
 
     def close(self):
         os.close(self._link)
+        os.close(self._program)
 
     def __enter__(self):
         return self
