@@ -10,6 +10,7 @@
 #include "assemble.h"
 #include "client.h"
 #include "gate.h"
+#include "mark.h"
 #include "server.h"
 #include "track.h"
 
@@ -315,46 +316,6 @@ AS_INLINE int as_may_open(__u32 begin)
 {
 	return begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_SERVER_HELLO ||
 	       begin == AS_BEGIN_EMPTY || begin == AS_BEGIN_PREFIX || begin == AS_BEGIN_PROXY;
-}
-
-/* Is the packet ahead of what its sender, a client whose SYN was seen, sends next? Then its
- * hello may be among what is missing. Watched for a client's first 15 segments, for a hello
- * may follow a STARTTLS command or a PROXY header. CPUs may overwrite each other's mark, and
- * tuples that share a place: then the packet is not taken to be early. */
-AS_INLINE int as_is_early(AS_ENV *env, __u32 hash, const struct as_packet *p, __u32 begin)
-{
-	struct as_gate *g = as_gate(env, hash);
-	__u32 mark = (hash & AS_MARK_TUPLE) | (p->from_lo ? AS_MARK_LO : 0) | AS_MARK_SET;
-	__u32 is, ahead;
-
-	if ((p->flags & (AS_TCP_SYN | AS_TCP_ACK)) == AS_TCP_SYN)
-		as_mark(env, hash, mark | AS_MARK_LEFT, p->seq);
-	is = AS_FRESH(g->mark); /* before what is raised ahead of taking it away */
-	if ((is & ~AS_MARK_LEFT) != mark || !p->payload_len)
-		return 0;
-	ahead = p->seq - g->next;
-	if (ahead)
-		return ahead < AS_STREAM_MAX;
-	if (begin == AS_BEGIN_CLIENT_HELLO || begin == AS_BEGIN_PREFIX)
-		return 0; /* as_slot_take() or as_open() ends it */
-	if (!(is & AS_MARK_LEFT)) {
-		as_unmark(env, hash);
-	} else {
-		g->mark = is - AS_MARK_ONE;
-		g->next = p->seq + p->payload_len;
-	}
-	return 0;
-}
-
-/* Is it the end of a connection whose first segments are watched for, a client's without a hello or
- * one that was refused? Nothing of it can be early then. */
-AS_INLINE void as_on_end(AS_ENV *env, __u32 hash, const struct as_packet *p)
-{
-	const struct as_gate *g = as_gate(env, hash);
-	__u32 mine = !(g->mark & AS_MARK_LO) == !p->from_lo;
-
-	if ((mine ? p->seq + p->payload_len : p->ack) == g->next)
-		as_unmark(env, hash);
 }
 
 /* One TCP segment, s->pkt. */

@@ -8,93 +8,12 @@
 #ifndef ALPNSCOPE_GATE_H
 #define ALPNSCOPE_GATE_H
 
+#include "mark.h"
 #include "packet.h"
 #include "record.h"
 
-/* as_gate.mark: the upper bits of the tuple's hash, and below them how many segments may
- * still move `next` on, which end sends, and that there is a mark at all. */
-#define AS_MARK_TUPLE (~(__u32)(AS_GATES - 1))
-#define AS_MARK_LEFT (15U << 2)
-#define AS_MARK_ONE (1U << 2)
-#define AS_MARK_LO 2U
-#define AS_MARK_SET 1U
-#define AS_SEVERAL_MARKS (AS_BLOCK_PART + 1) /* as_block.marked: not only one, as_only_mark() */
-
 /* The target's, see port.h. */
 AS_INLINE const __u64 *as_seed(AS_ENV *env);
-AS_INLINE struct as_gate *as_gate(AS_ENV *env, __u32 hash);
-AS_INLINE struct as_block *as_block(AS_ENV *env, __u32 hash);
-
-/* What goes before it in the program is read or written before what follows: the compiler keeps to
- * it, and x86 then does. */
-AS_INLINE void as_order(void)
-{
-	__asm__ volatile("" ::: "memory");
-}
-
-/* One thing more is in progress behind a gate: @of, its count or slots. The block is raised first,
- * for it is read first. */
-AS_INLINE void as_raise(AS_ENV *env, __u32 hash, __s32 *of)
-{
-	as_add(&as_block(env, hash)->busy, 1);
-	as_add(of, 1);
-}
-
-/* One thing less. */
-AS_INLINE void as_lower(AS_ENV *env, __u32 hash, __s32 *of)
-{
-	as_add(of, -1);
-	as_add(&as_block(env, hash)->busy, -1);
-}
-
-/* The byte of a block that tells of marks at this gate and those that share it. */
-AS_INLINE __u8 *as_marked(AS_ENV *env, __u32 hash)
-{
-	return as_block(env, hash)->marked + hash / AS_BLOCK_PART % (AS_BLOCK / AS_BLOCK_PART);
-}
-
-/* What that byte is when of those gates this one alone has a mark. */
-AS_INLINE __u8 as_only_mark(__u32 hash)
-{
-	return 1 + hash % AS_BLOCK_PART;
-}
-
-/* Has any of those gates a mark? */
-AS_INLINE int as_any_mark(AS_ENV *env, __u32 hash)
-{
-	const struct as_gate *g = as_gate(env, hash & ~(__u32)(AS_BLOCK_PART - 1));
-
-	for (__u32 i = 0; i < AS_BLOCK_PART; i++)
-		if (g[i].mark)
-			return 1;
-	return 0;
-}
-
-/* The sender of this tuple that @mark names sends @next next. */
-AS_INLINE void as_mark(AS_ENV *env, __u32 hash, __u32 mark, __u32 next)
-{
-	struct as_gate *g = as_gate(env, hash);
-	__u8 *marked = as_marked(env, hash), only = as_only_mark(hash);
-
-	g->mark = mark;
-	g->next = next;
-	as_order();
-	*marked = !*marked || *marked == only ? only : AS_SEVERAL_MARKS;
-}
-
-/* Take this tuple's mark away: its hello is being collected, or was read. The other gates are
- * looked at only where they must be: that is a cache miss. */
-AS_INLINE void as_unmark(AS_ENV *env, __u32 hash)
-{
-	struct as_gate *g = as_gate(env, hash);
-	__u8 *marked = as_marked(env, hash);
-
-	if ((g->mark ^ hash) & AS_MARK_TUPLE)
-		return;
-	g->mark = 0;
-	if (*marked == as_only_mark(hash) || !as_any_mark(env, hash))
-		*marked = 0;
-}
 
 /* Can @len bytes (a constant) at @p, in the frame or behind it, be read directly? */
 AS_INLINE int as_holds(const struct as_frame *fr, const __u8 *p, __u32 len)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* gate.h: what the gates and their blocks tell of connections that begin, speak and end. */
+/* mark.h: what the gates and their blocks tell of connections that begin, speak and end. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
