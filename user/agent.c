@@ -25,8 +25,8 @@
 
 #define ERROR_MAX 512
 #define PAUSE_MS 20 /* between two looks at the ring while records come */
-#define STORM_MS 5 /* and in a storm: STORM_MIN of them at once */
-#define STORM_MIN 2048
+#define STORM_MS 5 /* and from STORM_RATE records a ms on, of which 20 ms fill a quarter of the ring */
+#define STORM_RATE 100
 #define FILES_WANTED 16384 /* two for an interface, up to two for each place that --library asks */
 #define LARGE (128 << 10) /* bytes: from here on memory of its own */
 
@@ -337,12 +337,15 @@ static bool is_done(struct agent *a)
 	return a->out.done;
 }
 
-/* How long the ring is left alone after @taken records: it holds 40 ms of a storm. */
-static int pause_ms(unsigned int taken)
+/* How long the ring is left alone, in ms, after a round of @taken records. */
+static int next_pause(struct agent *a, unsigned int taken)
 {
+	a->since_pause += taken;
 	if (taken >= EVENTS_ROUND_MAX)
 		return 0; /* there are more */
-	return taken >= STORM_MIN ? STORM_MS : PAUSE_MS;
+	a->pause_ms = a->since_pause >= STORM_RATE * a->pause_ms ? STORM_MS : PAUSE_MS;
+	a->since_pause = 0;
+	return (int)a->pause_ms;
 }
 
 /*
@@ -355,9 +358,10 @@ static void turn(struct agent *a)
 	unsigned int taken = agent_take_ring(a);
 
 	if (taken) {
-		loop_once(a->loop, pause_ms(taken));
+		loop_once(a->loop, next_pause(a, taken));
 		return;
 	}
+	a->pause_ms = PAUSE_MS;
 	events_sleep(a->events);
 	/* epoll looks at the ring only when it was woken: look once more. */
 	loop_once(a->loop, agent_take_ring(a) ? 0 : -1);
@@ -366,7 +370,7 @@ static void turn(struct agent *a)
 
 int agent_run(const struct options *opt, bool daemon, struct report *report)
 {
-	struct agent a = {.opt = opt, .signals = -1, .daemon = daemon};
+	struct agent a = {.opt = opt, .signals = -1, .daemon = daemon, .pause_ms = PAUSE_MS};
 	int rc = EXIT_ERROR;
 
 	privilege_fix();

@@ -42,6 +42,7 @@ struct agent {
 	int signals;
 	int ticker;
 	bool ready, stop;
+	unsigned int pause_ms, since_pause; /* of the ring: the last one, and records since then */
 	bool ticking;
 	bool stdout_waits; /* the loop looks after it */
 };

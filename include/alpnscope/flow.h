@@ -127,7 +127,8 @@ struct as_gate {
  * struct as_block - the same of AS_BLOCK gates side by side, in so little memory (16 KiB in all)
  * that near caches keep it, however many connections speak in turn.
  * @busy: sum of their counts and slots: raised before one of these, lowered after it
- * @marked: 0 when none of AS_BLOCK_PART gates has a mark; see as_mark()
+ * @marked: 0 when none of AS_BLOCK_PART gates has a mark; see as_mark(). Marks are best effort:
+ *          when a CPU sets one of a gate while another takes one of a neighbour away, it may be 0
  */
 struct as_block {
 	__s32 busy;

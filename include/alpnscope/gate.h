@@ -38,15 +38,17 @@ AS_INLINE int as_may_begin(const __u8 *b)
 	return as_is_proxy(b);
 }
 
-/* Is nothing in progress on tuples with this hash, and no client's first segment awaited? The mark
- * is read first: another CPU raises a counter before it takes the mark away, so that one of them
- * is seen. */
+/* Is nothing in progress on tuples with this hash, and no client's first segment awaited? Marks are
+ * read first: another CPU raises a counter before it takes a mark away, so that one of them is
+ * seen. */
 AS_INLINE int as_is_quiet(AS_ENV *env, __u32 hash)
 {
+	const struct as_block *block = as_block(env, hash);
 	const struct as_gate *gate;
-	__u32 mark;
+	__u32 mark = AS_FRESH(*as_marked(env, hash));
 
-	if (!AS_RAW64(as_block(env, hash))) /* all of the block at one time */
+	as_order();
+	if (!(mark | (__u32)block->busy))
 		return 1;
 	gate = as_gate(env, hash);
 	mark = AS_FRESH(gate->mark);
