@@ -95,6 +95,31 @@ def runs():
     tap.equal(netlib.stop(process), 0, "exit status after SIGTERM")
 
 
+def reload():
+    """a reload fails when the configuration is wrong"""
+    signal, check = values("ExecReload")
+    tap.equal(signal, "/bin/kill -HUP $MAINPID", "the first of it")
+    netlib.sh(*shlex.split(check))
+    with open(ETC + "/alpnscope/alpnscope.yml", "r+") as f:
+        right = f.read()
+        f.write("services: no list\n")
+    done = subprocess.run(shlex.split(check), capture_output=True, text=True, timeout=60)
+    with open(ETC + "/alpnscope/alpnscope.yml", "w") as f:
+        f.write(right)
+    tap.equal(done.returncode, 1, f"exit status: {done.stderr}")
+    tap.equal("alpnscope.yml:" in done.stderr, True, f"its place is told: {done.stderr}")
+
+
+def usage():
+    """a wrong command line is not tried again and again; what another time may mend is"""
+    def status(*options):
+        return subprocess.run([PREFIX + "/bin/alpnscope", "run", *options], capture_output=True,
+                              timeout=60).returncode
+    final = {int(n) for n in " ".join(values("RestartPreventExitStatus")).split()}
+    tap.equal({status("--no-such-option"), status("--hook", "none")}, final, "not tried again")
+    tap.equal(status("--config", scratch.name + "/absent") in final, False, "no configuration yet")
+
+
 def members(group):
     """The system calls of one of systemd's groups, those of the groups in it too."""
     program = shutil.which("systemd-analyze")
@@ -139,4 +164,4 @@ def system_calls():
 
 pair = Pair()
 with servers.Nginx(pair.host, 8443) as server:
-    tap.run([verified, exposure, hardened, runs, system_calls])
+    tap.run([verified, exposure, hardened, runs, reload, usage, system_calls])

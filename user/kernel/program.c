@@ -85,11 +85,11 @@ static void load_error(int err, char *error, size_t size)
 			 "CONFIG_DEBUG_INFO_BTF=y",
 			 strerror(errno));
 	else
-		snprintf(error, size,
-			 "cannot load the BPF programs: %s; `alpnscope doctor` says what this "
-			 "kernel "
-			 "lacks, -v shows the kernel's own words",
-			 strerror(err));
+		snprintf(error, size, "cannot load the BPF programs: %s; %s", strerror(err),
+			 err == ENOMEM ? "allow it more memory (MemoryMax= of its unit), or give "
+					 "smaller tables (--flow-table, --reassembly-table)"
+				       : "`alpnscope doctor` says what this kernel lacks, -v shows "
+					 "the kernel's own words");
 }
 
 /* Choose the programs, fill in the constants, load. 0 or -errno. */
