@@ -56,8 +56,8 @@ def counted(agent, count):
     except AssertionError as e:
         raise AssertionError(f"{e}: " + ", ".join(
             f"{name} {total(name):.0f}" for name in
-            ("hellos_total", "orphans_total", "lost_total", "in_flight",
-             "events_counted_total"))) from None
+            ("hellos_total", "records_total", "repeats_total", "orphans_total", "lost_total",
+             "in_flight", "events_merged_total", "events_counted_total"))) from None
     check_ledgers(metrics)
     tap.equal(metrics.sum("alpnscope_lost_total"), 0, "hellos lost")
     return metrics
