@@ -43,11 +43,21 @@ def handshakes(count, sni="many.test", first=0):
 
 def counted(agent, count):
     """Wait until so many events were counted, and check the ledgers."""
+    def total(name):
+        return agent.metrics().sum(f"alpnscope_{name}")
+
     def there():
         metrics = agent.metrics()
         return metrics if metrics.sum("alpnscope_events_counted_total") >= count and \
             not metrics.sum("alpnscope_events_held") else None
-    metrics = tap.wait_for(there, f"{count} events")
+    try:
+        # A handshake whose answer was lost on a busy machine is an event after 10 s.
+        metrics = tap.wait_for(there, f"{count} events", 25)
+    except AssertionError as e:
+        raise AssertionError(f"{e}: " + ", ".join(
+            f"{name} {total(name):.0f}" for name in
+            ("hellos_total", "records_total", "repeats_total", "orphans_total", "lost_total",
+             "in_flight", "events_merged_total", "events_counted_total"))) from None
     check_ledgers(metrics)
     tap.equal(metrics.sum("alpnscope_lost_total"), 0, "hellos lost")
     return metrics

@@ -125,7 +125,11 @@ class Agent:
                 f"127.0.0.1:{PORT}", "--socket", self.socket, *args]
         with open(self.events_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self.process = namespace.spawn(argv, stdout=out, stderr=err)
-        tap.wait_for(self._is_ready, "the agent to be ready", 30)
+        try:
+            tap.wait_for(self._is_ready, "the agent to be ready", 30)
+        except BaseException:  # nobody else will; the next one wants its port
+            self.close()
+            raise
 
     def _is_ready(self):
         if self.process.poll() is not None:

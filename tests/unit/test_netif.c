@@ -413,6 +413,22 @@ static void test_overrun(void **state)
 	assert_int_equal(count_changes(f, NETIF_VANISHED, "comes"), 1);
 }
 
+/* What a message leads to takes time: the loop's others have their turn after each. */
+static void test_turns(void **state)
+{
+	struct fixture *f = fixture(state);
+
+	follow(f);
+	forget(f);
+	ip("link add one type bridge");
+	ip("link add two type bridge");
+	assert_true(loop_once(f->loop, QUIET_MS) > 0);
+	assert_int_equal(count_changes(f, NETIF_APPEARED, "two"), 0);
+	settle(f);
+	assert_int_equal(count_changes(f, NETIF_APPEARED, "one"), 1);
+	assert_int_equal(count_changes(f, NETIF_APPEARED, "two"), 1);
+}
+
 static void test_free_stops(void **state)
 {
 	struct fixture *f = fixture(state);
@@ -435,7 +451,7 @@ int main(void)
 		TEST(test_existing),	TEST(test_life),	TEST(test_veth),
 		TEST(test_bridge_port), TEST(test_addresses),	TEST(test_point_to_point),
 		TEST(test_loopback),	TEST(test_type_change), TEST(test_many),
-		TEST(test_overrun),	TEST(test_free_stops),
+		TEST(test_overrun),	TEST(test_turns),	TEST(test_free_stops),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

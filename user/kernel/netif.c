@@ -259,22 +259,25 @@ static int messages(struct netif *n, int len)
 }
 
 /*
- * Take what is there. Only then, on an empty queue, ask again for what was lost:
- * a dump asked for while the queue is full fails. Returns 0 or -errno.
+ * Take one message: to attach to what it tells of takes the kernel 20 ms, and the loop's other
+ * work must not wait for a host's hundreds. After a loss take and leave all that are there: a
+ * dump asked for while the queue is full fails, and tells what they would. 0 or -errno.
  */
 static int receive(struct netif *n)
 {
-	for (;;) {
+	do {
 		ssize_t len = mnl_socket_recvfrom(n->socket, n->buffer, sizeof(n->buffer));
-		int err = len < 0 ? -errno : messages(n, (int)len);
+		bool drop = n->stale && n->stage == STAGE_FOLLOW;
+		int err = len < 0 ? -errno : drop ? 0 : messages(n, (int)len);
 
 		if (err == -EAGAIN)
-			return n->stale && n->stage == STAGE_FOLLOW ? start_dump(n) : 0;
+			return drop ? start_dump(n) : 0;
 		if (err == -ENOBUFS || err == -ENOSPC)
 			n->stale = true; /* the queue or our buffer was too small */
 		else if (err && err != -EINTR)
 			return err;
-	}
+	} while (n->stale && n->stage == STAGE_FOLLOW);
+	return 0;
 }
 
 static void on_readable(void *arg, uint32_t events)
