@@ -119,11 +119,16 @@ AS_INLINE __u64 as_random8(const __u8 *random)
 	return v;
 }
 
-/* What a gate keeps of a random: never 0, which is an empty place. With the tuple's hash in it, for
- * there are clients whose randoms all begin with the same bytes. */
+/* What a gate keeps of a random: never 0, which is an empty place. Of all its bytes, and with the
+ * tuple's hash in it: there are clients whose randoms all begin with the same bytes, or differ in a
+ * few bits. Odd numbers, so that no bit is lost by them. */
 AS_INLINE __u64 as_identity(const __u8 *random, __u32 hash)
 {
-	return (as_random8(random) ^ (__u64)hash << 32) | 1;
+	return (as_random8(random) * 0x9e3779b97f4a7c15ULL +
+		as_random8(random + 8) * 0xbf58476d1ce4e5b9ULL +
+		as_random8(random + 16) * 0x94d049bb133111ebULL +
+		as_random8(random + 24) * 0xd6e8feb86659fd93ULL + hash * 0x2545f4914f6cdd1dULL) |
+	       1;
 }
 
 AS_INLINE int as_random_equal(const __u8 *a, const __u8 *b)

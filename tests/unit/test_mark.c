@@ -11,7 +11,7 @@
 
 #define LEFT 15 /* segments of a client that are watched */
 
-static uint32_t hash_of(const struct craft_conn *c)
+static uint32_t hash_by(const struct craft_conn *c, const __u64 *secret)
 {
 	uint16_t from, to;
 	uint8_t ports[4] = {(uint8_t)(c->client_port >> 8), (uint8_t)c->client_port,
@@ -19,7 +19,12 @@ static uint32_t hash_of(const struct craft_conn *c)
 
 	memcpy(&from, ports, 2);
 	memcpy(&to, ports + 2, 2);
-	return as_hash4(c->client, c->server, from, to, seed);
+	return as_hash4(c->client, c->server, from, to, secret);
+}
+
+static uint32_t hash_of(const struct craft_conn *c)
+{
+	return hash_by(c, seed);
 }
 
 /* The first connection behind @after whose gate shares a byte with that of @c, and is another. */
@@ -174,12 +179,41 @@ static void test_neighbours(void **state)
 	}
 }
 
+/* Randoms that differ in a number alone, which is counted up, of connections that follow each other
+ * at a gate, whatever the hash's secret: none is taken for the one before. */
+static void test_identity(void **state)
+{
+	static uint64_t last[AS_GATES];
+	__u64 secret[AS_SEEDS] = {0};
+
+	(void)state;
+	for (uint32_t at = 0; at < 32; at += 4) {
+		for (uint32_t turn = 0; turn < 10; turn++) {
+			secret[0] = seed[turn % AS_SEEDS] * (2 * turn + 1); /* IPv4's */
+			memset(last, 0, sizeof(last));
+			for (uint32_t number = 1; number <= 100000; number++) {
+				struct craft_conn c = craft_ipv4(number);
+				uint32_t hash = hash_by(&c, secret);
+				uint8_t random[32] = {0};
+				uint64_t is;
+
+				for (uint32_t i = 0; i < 4; i++)
+					random[at + i] = (uint8_t)(number >> 8 * (3 - i));
+				is = as_identity(random, hash);
+				assert_int_not_equal(is, 0);
+				assert_int_not_equal(is, last[hash % AS_GATES]);
+				last[hash % AS_GATES] = is;
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_handshake),  cmocka_unit_test(test_slot),
 		cmocka_unit_test(test_plain),	   cmocka_unit_test(test_blind_end),
-		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_neighbours), cmocka_unit_test(test_identity),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
