@@ -177,7 +177,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/bench/modules.a Makefile | $(BENCH_SK
 
 tests: all $(UNIT) $(PROG) $(FUZZ) $(BUILD)/tests/differ ## build the test programs, run none
 
-test: test-deps ## install what the tests need, run every test (root for all of them)
+test: test-deps kernels ## install what the tests need, run every test (root for all of them)
 	+@$(MAKE) -s --no-print-directory tests $(FAULT_TOOLS)
 	@tests/run --timeout 600 $(UNIT) $(PROG) $(BUILD)/tests/differ tests/fuzz/test_fuzz.py \
 		tests/corpus/test_corpus.py tests/corpus/test_tls13.py $(LIVE) $(FAULTS) $(KERNELS)
@@ -240,7 +240,7 @@ endef
 deps: ## install what building needs (Debian packages; root if some are missing)
 	$(call install_packages,$(BUILD_PACKAGES))
 
-test-deps: deps kernels
+test-deps: deps
 	$(call install_packages,$(TEST_PACKAGES))
 	tests/testroot.sh
 	tests/trixie.sh
