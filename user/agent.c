@@ -25,8 +25,8 @@
 
 #define ERROR_MAX 512
 #define PAUSE_MS 20 /* between two looks at the ring while records come */
-#define STORM_MS 5 /* and from STORM_RATE records a ms on, of which 20 ms fill a quarter of the ring */
-#define STORM_RATE 100
+#define STORM_MS 5 /* and in a storm */
+#define STORM_RATE 100 /* records a ms: 20 ms of them fill a quarter of the ring */
 #define FILES_WANTED 16384 /* two for an interface, up to two for each place that --library asks */
 #define LARGE (128 << 10) /* bytes: from here on memory of its own */
 

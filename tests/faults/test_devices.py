@@ -170,11 +170,10 @@ def loop(agent, times, most):
     pid, count = agent.process.pid, attached(agent)
     churn(10)  # what is allocated once
     until_attached(agent, count, "after the first")
-    fds, memory = faults.fds(pid), faults.own_memory(pid)
+    fds, memory = faults.lasting_fds(pid), faults.own_memory(pid)
     churn(times)
     until_attached(agent, count, "after the loop")
-    # Requests and scrapes have sockets for a moment.
-    tap.wait_for(lambda: faults.fds(pid) == fds, f"{fds} descriptors, not {faults.fds(pid)}")
+    tap.equal(faults.lasting_fds(pid), fds, "descriptors")
     grown = faults.own_memory(pid) - memory
     tap.equal(grown <= most, True, f"KiB of memory more: {grown}")
     tap.equal("cannot attach" in agent.stderr(), False, agent.stderr())

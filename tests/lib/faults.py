@@ -104,9 +104,14 @@ def bpf_ids(pid):
     return found
 
 
-def fds(pid):
-    """How many descriptors a process has."""
-    return len(os.listdir(f"/proc/{pid}/fd"))
+def lasting_fds(pid):
+    """How many descriptors a process has, without those of a moment: of requests and scrapes, of
+    files in /proc. The least in a second."""
+    least = len(os.listdir(f"/proc/{pid}/fd"))
+    for _ in range(50):
+        time.sleep(0.02)
+        least = min(least, len(os.listdir(f"/proc/{pid}/fd")))
+    return least
 
 
 def own_memory(pid):
