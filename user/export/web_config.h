@@ -4,20 +4,19 @@
 #define ALPNSCOPE_WEB_CONFIG_H
 
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "buf.h"
+#include "web_files.h"
 #include "web_tls.h"
 
 #define WEB_USERS_MAX 64
 #define WEB_HEADERS_MAX 5
-#define WEB_FILES_MAX 4 /* the configuration, certificate, key, authorities of clients */
 #define WEB_DIGEST 32
 
 /**
  * struct web_user - who may come.
  * @hash: bcrypt's
- * @known: a password was right once; it is kept as @digest (see web_users.c)
+ * @known: a password was right once; it is kept as @digest (see web.c)
  */
 struct web_user {
 	char *name;
@@ -30,18 +29,6 @@ struct web_user {
 struct web_header {
 	const char *name;
 	char *value;
-};
-
-/**
- * struct web_files - the files that a configuration was read from, as they were then, so that a
- * change is seen. Filled also when they were wrong.
- */
-struct web_files {
-	unsigned int count;
-	struct web_file {
-		char *path;
-		struct stat st;
-	} file[WEB_FILES_MAX];
 };
 
 /**
@@ -77,18 +64,6 @@ struct web_config *web_config_load(const char *path, struct web_files *files, st
 
 /** web_config_put - give a reference back; NULL is fine. */
 void web_config_put(struct web_config *config);
-
-/**
- * web_files_add - one more file that will be read.
- * Returns NULL, or why it cannot be, a static string.
- */
-const char *web_files_add(struct web_files *files, const char *path);
-
-/** web_files_changed - is a file another than it was? */
-bool web_files_changed(const struct web_files *files);
-
-/** web_files_clear - empty it. */
-void web_files_clear(struct web_files *files);
 
 /** web_config_describe - append what @config says, for people. */
 void web_config_describe(const struct web_config *config, struct buf *out);

@@ -4,7 +4,8 @@
 #define ALPNSCOPE_WEB_CONFIG_TLS_H
 
 #include "reader.h"
-#include "web_config.h"
+#include "web_files.h"
+#include "web_tls.h"
 
 /** web_config_read_tls - read the mapping, and the files that it names, into @tls, ready for use
  * unless an error was said. */
