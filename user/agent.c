@@ -362,6 +362,7 @@ static void turn(struct agent *a)
 		return;
 	}
 	a->pause_ms = PAUSE_MS;
+	a->since_pause = 0;
 	events_sleep(a->events);
 	/* epoll looks at the ring only when it was woken: look once more. */
 	loop_once(a->loop, agent_take_ring(a) ? 0 : -1);
